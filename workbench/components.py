@@ -1,0 +1,334 @@
+"""What a plugin hands over: plain, frozen descriptions with one schema for their settings."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+type_names = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+Value = bool | int | float | str
+
+
+def plain(number: float) -> str:
+    """Write a number as a person would: 0.001, not 1e-03; 1e-08, not 0.00000001."""
+    return f"{number:.12g}"
+
+
+@dataclass(frozen=True)
+class Param:
+    """One setting of a component; widgets, command line, checks and docs are all derived from it.
+
+    The type of ``default`` (bool, int, float or str) is the type of the setting. ``low`` and ``high``
+    are inclusive bounds, ``scale`` tells widgets how to step ("log" for rates), ``choices`` lists all
+    allowed values. Raises ``ValueError`` when the default itself is not allowed.
+    """
+
+    name: str
+    default: Value
+    low: float | None = None
+    high: float | None = None
+    scale: Literal["linear", "log"] = "linear"
+    choices: Sequence[Value] = ()
+    help: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "choices", tuple(self.choices))
+        if not isinstance(self.name, str) or not self.name.isidentifier() or self.name == "use":
+            raise ValueError(f"Param name {self.name!r} is not a usable name: use letters, digits and _")
+        if type(self.default) not in type_names:
+            raise ValueError(f"Param {self.name!r}: the default {self.default!r} is not a bool, int, float or str")
+        if self.scale not in ("linear", "log"):
+            raise ValueError(f"Param {self.name!r}: scale {self.scale!r} is neither 'linear' nor 'log'")
+        if self.scale == "log" and (self.low is None or self.low < 0):
+            raise ValueError(f"Param {self.name!r}: a log scale needs low >= 0")
+        try:
+            self.check(self.default)
+        except ValueError as error:
+            raise ValueError(f"Param {self.name!r}: the default {error}") from None
+
+    @property
+    def allowed(self) -> str:
+        """The allowed values in words."""
+        if self.choices:
+            return "one of " + ", ".join(str(choice) for choice in self.choices)
+        kind = type_names[type(self.default)]
+        if self.low is not None and self.high is not None:
+            return f"{kind} from {plain(self.low)} to {plain(self.high)}"
+        if self.low is not None:
+            return f"{kind} of at least {plain(self.low)}"
+        if self.high is not None:
+            return f"{kind} of at most {plain(self.high)}"
+        return kind
+
+    def check(self, value: Any) -> Value:
+        """Return ``value`` in the Param's own type, or raise ``ValueError`` that says what is allowed."""
+        wanted = type(self.default)
+        if wanted is float and type(value) is int:
+            value = float(value) if abs(value) < 2**1000 else math.inf
+        if wanted is int and type(value) is float and value.is_integer():
+            value = int(value)
+        right = type(value) is wanted
+        if right and self.choices:
+            right = value in self.choices
+        if right and isinstance(value, int | float) and not isinstance(value, bool):
+            right = math.isfinite(value)
+            right = right and (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+        if right and isinstance(value, str):
+            right = len(value) <= 10_000
+        if not right:
+            raise ValueError(f"{value!r:.80} is not allowed; allowed: {self.allowed}")
+        return value  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Component:
+    """What all components have in common.
+
+    ``factory`` makes the thing from the settings (keyword arguments, one per Param). ``title`` is the
+    name people read, ``equation`` is LaTeX, ``reference`` says author, year and arXiv number.
+    """
+
+    kind: ClassVar[str] = "component"
+
+    name: str
+    factory: Callable[..., Any]
+    params: Sequence[Param] = ()
+    title: str = ""
+    summary: str = ""
+    equation: str = ""
+    reference: str = ""
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        object.__setattr__(self, "params", check_params(self.name, self.params))
+        object.__setattr__(self, "title", self.title or self.name.replace("_", " "))
+        if not callable(self.factory):
+            raise TypeError(f"{self.kind} {self.name!r}: {self.factory!r} cannot be called")
+
+
+def check_name(name: Any) -> None:
+    """Raise ``ValueError`` unless ``name`` is lower case, as torch spells its functions."""
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name):
+        raise ValueError(f"the name {name!r} is not lower-case letters, digits and _ (at most 64)")
+
+
+def check_params(owner: str, params: Any) -> tuple[Param, ...]:
+    """Return ``params`` as a tuple, or raise when one is no Param or a name comes twice."""
+    params = tuple(params)
+    for param in params:
+        if not isinstance(param, Param):
+            raise TypeError(f"{owner!r}: {param!r} in params is not a Param")
+    names = [param.name for param in params]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"{owner!r}: the Param {sorted(twice)[0]!r} is given twice")
+    return params
+
+
+@dataclass(frozen=True)
+class Optimizer(Component):
+    """``factory(params, **settings) -> torch.optim.Optimizer``; any subclass of torch's does."""
+
+    kind: ClassVar[str] = "optimizer"
+
+
+@dataclass(frozen=True)
+class Activation(Component):
+    """``factory(**settings) -> nn.Module`` that works element by element on any shape."""
+
+    kind: ClassVar[str] = "activation"
+
+
+@dataclass(frozen=True)
+class Initializer(Component):
+    """``factory(weight, **settings)`` fills ``weight`` (outputs, inputs, ...) in place.
+
+    Biases start at zero unless ``fill_bias(bias, weight)`` says otherwise.
+    """
+
+    kind: ClassVar[str] = "initializer"
+
+    fill_bias: Callable[[Tensor, Tensor], Any] | None = None
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Where a run is: ``step`` of ``steps``, and ``time`` of ``total`` (epochs in trainings, steps in descents)."""
+
+    step: int
+    steps: int
+    time: float
+    total: float
+
+
+@dataclass(frozen=True)
+class Schedule(Component):
+    """``factory(clock, **settings) -> float``: what the learning rate is multiplied by at that time."""
+
+    kind: ClassVar[str] = "schedule"
+
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Surface(Component):
+    """``factory(x, y, **settings) -> value``: torch tensors of one shape in, the same shape out.
+
+    ``x`` and ``y`` are the intervals to draw, ``start`` the usual start, ``minima`` the known minima,
+    the lowest first.
+    """
+
+    kind: ClassVar[str] = "surface"
+
+    x: Interval = (-2.0, 2.0)
+    y: Interval = (-2.0, 2.0)
+    start: tuple[float, float] = (1.0, 1.0)
+    minima: Sequence[tuple[float, float]] = ()
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set in memory: inputs (samples, ...) as floats, targets (samples,) as class numbers."""
+
+    train_x: Tensor
+    train_y: Tensor
+    test_x: Tensor
+    test_y: Tensor
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Dataset(Component):
+    """``factory(folder, **settings) -> Data``; ``folder`` holds data sets in torchvision's layout.
+
+    Every data set has the setting ``classes`` besides its own: the bench keeps just those classes and
+    numbers them anew from 0.
+    """
+
+    kind: ClassVar[str] = "dataset"
+
+    def __post_init__(self) -> None:
+        every = Param("classes", "", help="keep only these classes, like 0-4 or 1,3,5; empty keeps all")
+        object.__setattr__(self, "params", (*self.params, every))
+        super().__post_init__()
+
+
+@dataclass
+class Block:
+    """One weight layer and what surrounds it, in forward order: before, layer, norm, activation, after.
+
+    ``residual`` adds the block's input to its output. The last block has no activation.
+    """
+
+    layer: nn.Module
+    activation: nn.Module | None = None
+    before: list[nn.Module] = field(default_factory=list)
+    norm: list[nn.Module] = field(default_factory=list)
+    after: list[nn.Module] = field(default_factory=list)
+    residual: bool = False
+
+
+@dataclass(frozen=True)
+class Model(Component):
+    """``factory(shape, classes, activation, **settings) -> list[Block]``, nearest the input first.
+
+    ``shape`` is that of one input without the batch, ``classes`` the number of outputs, and
+    ``activation()`` makes a new activation module.
+    """
+
+    kind: ClassVar[str] = "model"
+
+
+class Remedy:
+    """Something that may help a network to learn. Override what it needs; the rest does nothing.
+
+    The methods are called in the order in which they stand here. Settings arrive as attributes.
+    """
+
+    kind: ClassVar[str] = "remedy"
+
+    name: ClassVar[str]
+    params: ClassVar[Sequence[Param]] = ()
+    title: ClassVar[str] = ""
+    summary: ClassVar[str] = ""
+    equation: ClassVar[str] = ""
+    reference: ClassVar[str] = ""
+    clashes: ClassVar[Sequence[str]] = ()  # names of remedies it cannot be used with
+    pretraining: ClassVar[bool] = True  # False: only the target of a transfer gets it
+
+    def __init__(self, **settings: Value) -> None:
+        self.__dict__.update(settings)
+
+    def edit_blocks(self, blocks: list[Block]) -> list[Block]:
+        """Add to the network while it is built."""
+        return blocks
+
+    def after_init(self, network: nn.Module, inputs: Tensor) -> None:
+        """Change the initialised (or loaded) network; ``inputs`` is the first training batch."""
+
+    def edit_param_groups(self, groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Change what the optimizer is given, for example a rate for each layer."""
+        return groups
+
+    def wrap_optimizer(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+        """Put another optimizer around the chosen one."""
+        return optimizer
+
+    def edit_schedule(self, factor: Callable[[Clock], float]) -> Callable[[Clock], float]:
+        """Change what the learning rate is multiplied by."""
+        return factor
+
+    def edit_loss(self, loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+        """Change the loss of (logits, targets) that is trained on."""
+        return loss
+
+    def before_step(self, parameters: Sequence[Tensor], clock: Clock) -> None:
+        """Change the gradients after ``backward()``, before the optimizer's step."""
+
+    def after_step(self, parameters: Sequence[Tensor], clock: Clock) -> None:
+        """Look at or change the parameters after the optimizer's step."""
+
+    def on_epoch(self, network: nn.Module, epoch: int) -> None:
+        """Act at the start of an epoch; the first is 0."""
+
+    @classmethod
+    def needs_network(cls) -> bool:
+        """Whether it only makes sense on a network, not on a surface."""
+        names = ("edit_blocks", "after_init", "edit_param_groups", "edit_loss", "on_epoch")
+        return any(getattr(cls, name) is not getattr(Remedy, name) for name in names)
+
+
+@dataclass(frozen=True)
+class Page(Component):
+    """A Streamlit script shown in the navigation; ``factory`` is its path, ``order`` its place."""
+
+    kind: ClassVar[str] = "page"
+
+    factory: Path  # type: ignore[assignment]
+    icon: str = ":material/science:"
+    order: int = 100
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        object.__setattr__(self, "title", self.title or self.name.replace("_", " ").capitalize())
+        if not Path(self.factory).is_file():
+            raise ValueError(f"page {self.name!r}: there is no file {self.factory}")
+
+
+AnyComponent = Component | type[Remedy]
+KINDS: dict[str, type] = {
+    c.kind: c for c in (Optimizer, Activation, Initializer, Remedy, Schedule, Surface, Dataset, Model, Page)
+}
+
+
+def hook_names(kinds: Iterable[str] = KINDS) -> dict[str, str]:
+    """The hook that registers each kind: ``{"optimizer": "register_optimizers", ...}``."""
+    return {kind: f"register_{kind[:-1]}ies" if kind.endswith("y") else f"register_{kind}s" for kind in kinds}

@@ -1,0 +1,26 @@
+"""What goes wrong in a way the person at the bench can put right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class WorkbenchError(Exception):
+    """One sentence for the person: what is wrong, where, and what to do about it."""
+
+
+class ExperimentError(WorkbenchError):
+    """An experiment that cannot be run as written: names file, key, value and what is allowed."""
+
+
+class UnknownComponent(WorkbenchError):
+    """A component that no loaded plugin registered."""
+
+
+def allowed_names(name: object, names: Iterable[str]) -> str:
+    """Say which names are allowed, the nearest one first: ``did you mean 'adam'? Allowed: ...``."""
+    known = sorted(names)
+    near = get_close_matches(str(name), known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{hint}allowed: {', '.join(known) if known else 'nothing yet'}"

@@ -1,0 +1,131 @@
+"""Records: the long, typed tables in which every run says what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WHO = {"variant": "str", "seed": "int64"}
+TABLES: dict[str, dict[str, str]] = {
+    "summary": {
+        "outcome": "str",
+        "steps": "int64",
+        "final_loss": "float64",  # mean training loss of the last epoch
+        "final_accuracy": "float64",  # test split
+        "best_accuracy": "float64",
+        "value": "float64",  # of the surface, where the descent ended
+        "seconds": "float64",
+        "message": "str",
+    },
+    "path": {"step": "int64", "x": "float64", "y": "float64", "value": "float64", "lr": "float64"},
+    "sweep": {
+        "parameter": "str",
+        "setting": "float64",
+        "outcome": "str",
+        "steps_to_tolerance": "float64",  # NaN: never got there
+        "value": "float64",
+        "x": "float64",
+        "y": "float64",
+    },
+    "curve": {
+        "step": "int64",
+        "epoch": "float64",
+        "split": "str",
+        "loss": "float64",
+        "accuracy": "float64",
+        "lr": "float64",
+        "grad_norm": "float64",
+    },
+    "layers": {
+        "step": "int64",
+        "layer": "str",
+        "index": "int64",  # 1 = nearest the input
+        "statistic": "str",
+        "value": "float64",
+    },
+    "timing": {"step": "int64", "epoch": "float64", "seconds": "float64"},
+}
+OUTCOMES = {
+    "descent": ("converged", "slow", "oscillating", "stuck", "diverged"),
+    "training": ("finished", "diverged", "stopped", "failed"),
+}
+
+Rows = Iterable[Mapping[str, Any]] | pd.DataFrame
+
+
+def frame(table: str, rows: Rows, who: bool = False) -> pd.DataFrame:
+    """Make a typed table; columns that a row leaves out are NaN or empty. ``who`` adds variant and seed."""
+    columns = (WHO if who else {}) | TABLES[table]
+    made = pd.DataFrame(rows if isinstance(rows, pd.DataFrame) else list(rows)).reindex(columns=list(columns))
+    for column, kind in columns.items():
+        if kind == "str":
+            made[column] = made[column].astype(object).where(made[column].notna(), "").astype("str")
+        elif kind == "int64":
+            made[column] = made[column].fillna(0).astype("int64")
+        else:
+            made[column] = made[column].astype(kind)
+    return made
+
+
+def label(table: str, rows: pd.DataFrame, variant: str, seed: int) -> pd.DataFrame:
+    """Put variant and seed in front of a run's rows."""
+    made = frame(table, rows)
+    made.insert(0, "variant", variant)
+    made.insert(1, "seed", seed)
+    return made.astype({"variant": "str"})
+
+
+Records = dict[str, pd.DataFrame]
+
+
+class Recorder(Protocol):
+    """Where a run puts what it finds out, and what it asks while it runs."""
+
+    def add(self, table: str, rows: Rows) -> None:
+        """Append rows to a table (without variant and seed)."""
+
+    def progress(self, done: int, total: int) -> None:
+        """Say how many steps are done; cheap enough to call at every step."""
+
+    def stopped(self) -> bool:
+        """Whether somebody asked the run to stop; cheap enough to ask at every step."""
+
+    def save_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Keep the trained weights."""
+
+    def load_weights(self, run_id: str) -> dict[str, Tensor]:
+        """The weights that a finished run kept."""
+
+
+class MemoryRecorder:
+    """A recorder that keeps everything in memory: for tests, benchmarks and light work."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, list[pd.DataFrame]] = {table: [] for table in TABLES}
+        self.weights: dict[str, Tensor] = {}
+        self.sources: dict[str, dict[str, Tensor]] = {}
+
+    def add(self, table: str, rows: Rows) -> None:
+        self.parts[table].append(frame(table, rows))
+
+    def progress(self, done: int, total: int) -> None:
+        return None
+
+    def stopped(self) -> bool:
+        return False
+
+    def save_weights(self, weights: Mapping[str, Tensor]) -> None:
+        self.weights = {name: tensor.detach().clone() for name, tensor in weights.items()}
+
+    def load_weights(self, run_id: str) -> dict[str, Tensor]:
+        return self.sources[run_id]
+
+    def table(self, name: str) -> pd.DataFrame:
+        """All rows of one table so far."""
+        parts = self.parts[name]
+        return pd.concat(parts, ignore_index=True) if parts else frame(name, [])
