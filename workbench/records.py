@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import pandas as pd
 
@@ -55,7 +55,7 @@ OUTCOMES = {
     "training": ("finished", "diverged", "stopped", "failed"),
 }
 
-Rows = Iterable[Mapping[str, Any]] | pd.DataFrame
+Rows: TypeAlias = Iterable[Mapping[str, Any]] | pd.DataFrame
 
 
 def frame(table: str, rows: Rows, who: bool = False) -> pd.DataFrame:
@@ -111,18 +111,22 @@ class MemoryRecorder:
         self.sources: dict[str, dict[str, Tensor]] = {}
 
     def add(self, table: str, rows: Rows) -> None:
+        """Keep the rows."""
         self.parts[table].append(frame(table, rows))
 
     def progress(self, done: int, total: int) -> None:
-        return None
+        """Nobody watches."""
 
     def stopped(self) -> bool:
+        """Nobody can stop it."""
         return False
 
     def save_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Keep copies of the weights."""
         self.weights = {name: tensor.detach().clone() for name, tensor in weights.items()}
 
     def load_weights(self, run_id: str) -> dict[str, Tensor]:
+        """Weights that the caller put into ``sources``."""
         return self.sources[run_id]
 
     def table(self, name: str) -> pd.DataFrame:

@@ -1,0 +1,304 @@
+"""The body that all experiment pages share: compose at the side, run or stop, the finding, the pictures, the table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from workbench import registry
+from workbench.errors import WorkbenchError
+from workbench.experiment import Experiment, dump, parse
+from workbench.records import Records
+from workbench.runs import Job, Lane, Status
+from workbench.runs.bench import plan
+from workbench_ui import state
+from workbench_ui.bench import open_bench
+from workbench_ui.compose import compose
+from workbench_ui.share import share
+
+POLL = 1.0  # seconds between looks at running work
+
+
+@dataclass
+class Result:
+    """What a page shows: the experiment as it was run, its jobs, and their records so far."""
+
+    experiment: Experiment
+    jobs: list[Job]
+    records: Records
+    statuses: dict[str, Status] = field(default_factory=dict)
+
+    @property
+    def order(self) -> list[str]:
+        """The variants' names in order."""
+        return [variant.name for variant in self.experiment.shown_variants]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A chart with its name, the sentence that says what to see in it, and words for those who cannot see it."""
+
+    name: str
+    chart: alt.Chart
+    note: str = ""
+
+
+View = Callable[[Result], list[Picture]]
+
+
+def experiment_page(
+    page: str,
+    *,
+    default: str,
+    sentence: str,
+    finding: Callable[[Result], str],
+    views: Mapping[str, View],
+    table: Callable[[Result], tuple[pd.DataFrame, dict[str, Any]]],
+) -> None:
+    """Draw one experiment page. The first view is the main picture, the others are tabs computed when opened."""
+    plain = state.composed(page, default)
+    with st.sidebar:
+        try:
+            plain = compose(page, plain)
+            state.keep(page, plain)
+        except WorkbenchError as error:
+            st.error(str(error))
+            return
+    try:
+        experiment = parse(plain, "this experiment")
+        jobs = plan(experiment, "this experiment")
+    except WorkbenchError as error:
+        header(page, plain.get("title", ""), sentence)
+        st.error(str(error), icon=":material/edit:")
+        return
+    light = all(job.lane is Lane.LIGHT for job in jobs)
+    if light:
+        toolbar = header(page, experiment.title, sentence)
+        result = measured(experiment, jobs)
+        with toolbar:
+            open_menu(page)
+            holder = st.container()
+        pictures = show(page, result, finding, views, table)
+        with holder:
+            share(page, result, finding(result), pictures)
+    else:
+        trained(page, experiment, jobs, sentence, finding, views, table)
+
+
+def header(page: str, title: str, sentence: str) -> Any:
+    """Title, one sentence, and room for the buttons; returns that room."""
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    with left:
+        st.title(title or "Untitled experiment", anchor=False)
+        st.caption(sentence)
+    if notice := st.session_state.pop(f"{page}.notice", ""):
+        st.warning(notice)
+    return right.container(horizontal=True, horizontal_alignment="right")
+
+
+def measured(experiment: Experiment, jobs: list[Job]) -> Result:
+    """Light work: done before the script ends."""
+    bench = open_bench()
+    if not bench.warmed:
+        with st.spinner("Starting the bench: the first look takes a few seconds ..."):
+            records = bench.measure(jobs)
+    else:
+        records = bench.measure(jobs)
+    return Result(experiment, jobs, records)
+
+
+def trained(
+    page: str,
+    experiment: Experiment,
+    jobs: list[Job],
+    sentence: str,
+    finding: Callable[[Result], str],
+    views: Mapping[str, View],
+    table: Callable[[Result], tuple[pd.DataFrame, dict[str, Any]]],
+) -> None:
+    """Work for the queue: results appear as they come."""
+    bench = open_bench()
+    first = f"{page}.shown" not in st.session_state
+    if st.session_state.pop(f"{page}.run", False) or first:
+        bench.submit(jobs)
+        st.session_state[f"{page}.shown"] = dump(experiment)
+    if all(bench.status(job).state != "absent" for job in jobs):  # run before, here or elsewhere: show it
+        st.session_state[f"{page}.shown"] = dump(experiment)
+    shown = parse(st.session_state[f"{page}.shown"], "this experiment")
+    shown_jobs = jobs if dump(shown) == dump(experiment) else plan(shown)
+    statuses = {job.id: bench.status(job) for job in shown_jobs}
+    live = any(status.live for status in statuses.values())
+
+    @st.fragment(run_every=POLL if live else None)
+    def body() -> None:
+        now = {job.id: bench.status(job) for job in shown_jobs}
+        result = Result(shown, shown_jobs, bench.records(shown_jobs), now)
+        still = any(status.live for status in now.values())
+        if live and not still:
+            st.rerun()
+        toolbar = header(page, shown.title, sentence)
+        with toolbar:
+            run_button(page, experiment, jobs, shown_jobs, still, changed=shown_jobs is not jobs)
+            open_menu(page)
+            holder = st.container()
+        if shown_jobs is not jobs:
+            st.info("The composition has changed: this is the result before the change. Press Run for the new one.")
+        if still:
+            progress(shown_jobs, now)
+        pictures = show(page, result, finding, views, table)
+        with holder:
+            share(page, result, finding(result), pictures)
+
+    body()
+
+
+def run_button(
+    page: str, experiment: Experiment, jobs: list[Job], shown: list[Job], live: bool, *, changed: bool
+) -> None:
+    """Run, or Stop while something runs."""
+    if live:
+        st.button("Stop", icon=":material/stop:", on_click=stop, args=(shown,), key=f"{page}.stop", type="primary")
+    if not live or changed:
+        done = not changed and all(open_bench().status(job).state == "finished" for job in jobs)
+        label = "Run again" if done else "Run"
+        tip = "These records are kept; run again only to check that they come out the same." if done else None
+        st.button(
+            label,
+            icon=":material/play_arrow:",
+            on_click=run,
+            args=(page, experiment, jobs, done),
+            key=f"{page}.go",
+            type="secondary" if done else "primary",
+            help=tip,
+        )
+
+
+def run(page: str, experiment: Experiment, jobs: list[Job], again: bool) -> None:
+    """Queue what is on the page."""
+    try:
+        open_bench().submit(jobs, again=again)
+        st.session_state[f"{page}.shown"] = dump(experiment)
+    except WorkbenchError as error:
+        st.session_state[f"{page}.notice"] = str(error)
+
+
+def stop(jobs: list[Job]) -> None:
+    """Stop what is shown."""
+    open_bench().stop(jobs)
+
+
+def progress(jobs: list[Job], statuses: Mapping[str, Status]) -> None:
+    """How far the whole experiment is, and about how long it still takes."""
+    known = [status for status in statuses.values() if status.total]
+    usual = max((status.total for status in known), default=0)
+    total = sum(status.total or usual for status in statuses.values())
+    done = sum(s.total or usual if s.state == "finished" else s.done for s in statuses.values())
+    ended = sum(not status.live for status in statuses.values())
+    running = [status for status in statuses.values() if status.state == "running"]
+    share_done = done / total if total else 0.0
+    text = f"{ended} of {len(jobs)} runs done"
+    paces = [status.seconds_left for status in running if status.seconds_left is not None]
+    if paces and usual:
+        per_step = sum(p / max(s.total - s.done, 1) for p, s in zip(paces, running, strict=False)) / len(paces)
+        text += f", about {duration(per_step * (total - done) / max(len(running), 1))} left"
+    elif not running:
+        text += ", waiting for a free worker"
+    st.progress(min(share_done, 1.0), text)
+
+
+def duration(seconds: float) -> str:
+    """A span of time as a person says it."""
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def show(
+    page: str,
+    result: Result,
+    finding: Callable[[Result], str],
+    views: Mapping[str, View],
+    table: Callable[[Result], tuple[pd.DataFrame, dict[str, Any]]],
+) -> list[Picture]:
+    """The finding, the pictures, the failures, the table; returns the pictures that are drawn."""
+    if text := finding(result):
+        st.markdown(f"**{text}**")
+    failures(result)
+    tabs = st.tabs(list(views), key=f"{page}.tabs", on_change="rerun")
+    drawn: list[Picture] = []
+    for tab, (name, view) in zip(tabs, views.items(), strict=True):
+        if not tab.open:
+            continue
+        with tab:
+            pictures = view(result)
+            for picture in pictures:
+                st.altair_chart(
+                    picture.chart, width="stretch", key=f"{page}.{name}.{picture.name}", alt=picture.note or text
+                )
+                if picture.note:
+                    st.caption(picture.note)
+            if not pictures:
+                waiting = any(status.live for status in result.statuses.values())
+                st.info("The first results are on their way." if waiting else "No records to draw yet: press Run.")
+            drawn += pictures
+    rows, columns = table(result)
+    if len(rows):
+        st.dataframe(
+            rows, column_config=columns, hide_index=True, alt="One row a variant: how it ended and what it cost."
+        )
+    if result.experiment.lesson:
+        with st.expander("What to look at", icon=":material/school:", expanded=True):
+            st.markdown(result.experiment.lesson)
+    return drawn
+
+
+def failures(result: Result) -> None:
+    """Every distinct reason why runs failed, once."""
+    summary = result.records["summary"]
+    failed = summary[summary["outcome"] == "failed"]
+    messages: dict[str, list[str]] = {}
+    for row in failed.itertuples():
+        messages.setdefault(str(row.message), []).append(str(row.variant))
+    for job in result.jobs:
+        status = result.statuses.get(job.id)
+        if status and status.state in ("failed", "interrupted") and status.message not in messages:
+            messages.setdefault(status.message, []).append(job.run.variant)
+    for message, names in messages.items():
+        st.error(message, title=f"Failed: {', '.join(dict.fromkeys(names))}", icon=":material/error:")
+
+
+def open_menu(page: str) -> None:
+    """Open a lesson or a file."""
+    with st.popover("Open", icon=":material/folder_open:"):
+        st.caption("Ready experiments")
+        for name in state.lessons():
+            if st.button(title_of(name), key=f"{page}.open.{name}", type="tertiary"):
+                state.go(state.open_experiment(state.lesson(name)))
+        file = st.file_uploader("An experiment (TOML)", type=["toml"], key=f"{page}.file.{state.generation(page)}")
+        if file is not None:
+            try:
+                state.go(state.open_file(file.name, file.getvalue()))
+            except WorkbenchError as error:
+                st.error(str(error))
+
+
+@st.cache_data(max_entries=100, ttl=60)
+def title_of(lesson: str) -> str:
+    """A ready experiment's title."""
+    return state.lesson(lesson).title or lesson
+
+
+def pace(began: float) -> str:
+    """Time since, in words."""
+    return duration(time.time() - began)
+
+
+def known_titles(kind: str) -> dict[str, str]:
+    """The titles of all components of a kind."""
+    return {component.name: component.title for component in registry.current().all(kind)}

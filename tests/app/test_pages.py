@@ -1,0 +1,154 @@
+"""Every page's script, driven without a browser."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from workbench_ui.bench import open_bench
+from workbench_ui.compose import numbers
+from workbench_ui.state import lesson, lessons
+
+from workbench import Param, registry
+from workbench.experiment import dump, parse, resolve
+from workbench.runs.bench import plan
+
+Visit = Callable[..., AppTest]
+CHECKOUT = Path(__file__).parents[2]
+
+
+def healthy(test: AppTest) -> AppTest:
+    assert not test.exception, test.exception
+    assert not test.error, [error.value for error in test.error]
+    return test
+
+
+def settle(test: AppTest, jobs: list) -> AppTest:
+    open_bench().wait(jobs)
+    return healthy(test.run())
+
+
+def test_the_router_shows_every_registered_page() -> None:
+    test = AppTest.from_file(str(CHECKOUT / "workbench" / "streamlit_app.py"), default_timeout=120).run()
+    healthy(test)
+    assert test.title[0].value == "Gradient Workbench"
+
+
+@pytest.mark.parametrize("name", registry.current().names("page"))
+def test_every_page_runs_without_an_error(visit: Visit, name: str) -> None:
+    test = healthy(visit(name))
+    assert test.title[0].value
+
+
+@pytest.mark.parametrize("name", lessons())
+def test_every_lesson_resolves(name: str) -> None:
+    assert resolve(lesson(name), registry.current())
+    assert lesson(name).lesson
+
+
+def test_the_surfaces_page_states_what_its_records_say(visit: Visit) -> None:
+    test = healthy(visit("surfaces"))
+    records = open_bench().measure(plan(lesson("nine-optimizers")))
+    diverged = records["summary"][records["summary"]["outcome"] == "diverged"]
+    assert len(diverged) == 1
+    sentence = " ".join(element.value for element in test.markdown)
+    assert f"diverged at step {diverged['steps'].iloc[0]}" in sentence
+
+
+def test_a_change_of_the_base_changes_the_experiment(visit: Visit) -> None:
+    test = visit("surfaces")
+    test.sidebar.slider(key="surfaces.0.task.steps").set_value(7)
+    healthy(test.run())
+    assert test.session_state["surfaces.plain"]["task"]["steps"] == 7
+
+
+def test_a_variant_can_be_added_duplicated_removed_and_had_back(visit: Visit) -> None:
+    test = visit("surfaces")
+    count = len(test.session_state["surfaces.plain"]["variants"])
+
+    def names() -> list[str]:
+        return [variant["name"] for variant in test.session_state["surfaces.plain"]["variants"]]
+
+    test.button(key="surfaces.0.add").click()
+    healthy(test.run())
+    assert len(names()) == count + 1
+    test.button(key=f"surfaces.1.variants.{count}.remove").click()
+    healthy(test.run())
+    assert len(names()) == count
+    test.button(key="surfaces.2.undo").click()
+    healthy(test.run())
+    assert len(names()) == count + 1
+
+
+def test_composing_nothing_changes_nothing(visit: Visit) -> None:
+    """What the widgets give back resolves to the very runs of the lesson."""
+    for name, page in (("nine-optimizers", "surfaces"), ("tolerance", "rates"), ("transfer-digits", "transfer")):
+        test = healthy(visit(page, **{f"{page}__plain": dump(lesson(name))}))
+        made = parse(test.session_state[f"{page}.plain"])
+        assert resolve(made, registry.current()) == resolve(lesson(name), registry.current())
+
+
+def test_a_training_runs_and_is_shown(visit: Visit) -> None:
+    small = parse({"kind": "training", "title": "small", "task": {"epochs": 1}})
+    test = visit("training", training__plain=dump(small))
+    settle(test, plan(small))
+    assert test.dataframe[0].value["outcome"].tolist() == ["finished"]
+    assert any("Run again" in button.label for button in test.button)
+
+
+def test_a_change_after_a_training_is_announced_and_not_run_by_itself(visit: Visit) -> None:
+    small = parse({"kind": "training", "title": "small", "task": {"epochs": 1}})
+    test = settle(visit("training", training__plain=dump(small)), plan(small))
+    test.number_input(key="training.0.task.epochs").set_value(2)
+    healthy(test.run())
+    assert any("Press Run" in info.value for info in test.info)
+    changed = parse(test.session_state["training.plain"])
+    assert all(open_bench().status(job).state == "absent" for job in plan(changed))
+    test.button(key="training.go").click()
+    settle(test.run(), plan(changed))
+    assert all(open_bench().status(job).state == "finished" for job in plan(changed))
+
+
+def test_a_failure_is_a_sentence_with_the_plugins_name(
+    visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "faulty.py").write_text(
+        "from workbench import Optimizer, hookimpl\n"
+        "def make(params):\n    raise RuntimeError('no such thing')\n"
+        "@hookimpl\ndef register_optimizers(register):\n    register(Optimizer('faulty_one', make))\n"
+    )
+    monkeypatch.setenv("WORKBENCH_PLUGINS", str(tmp_path))
+    plain = {"kind": "descent", "title": "x", "base": {"optimizer": "faulty_one"}}
+    test = visit("surfaces", surfaces__plain=plain)
+    assert not test.exception
+    assert any("faulty" in error.value and "no such thing" in error.value for error in test.error)
+
+
+def test_a_missing_plugin_is_named_where_the_choice_is_made(visit: Visit) -> None:
+    test = visit("surfaces", surfaces__plain={"kind": "descent", "base": {"optimizer": "gone"}})
+    assert not test.exception
+    assert any("gone" in error.value for error in test.error)
+
+
+@pytest.mark.parametrize("name", ["surfaces", "rates"])
+def test_a_warm_page_answers_quickly(visit: Visit, name: str) -> None:
+    """No measurement (benchmarks do that): only that nothing is computed anew on a second look."""
+    test = visit(name)
+    kept = dict(open_bench()._kept)
+    began = time.monotonic()
+    test.run()
+    assert dict(open_bench()._kept).keys() == kept.keys()
+    assert time.monotonic() - began < 20
+
+
+def test_typed_values_are_checked() -> None:
+    rate = Param("lr", 0.1, low=0.0, high=1.0)
+    assert numbers("0.01, 0.1,, 0.1", rate) == [0.01, 0.1]
+    assert numbers("2", rate) is None
+    assert numbers("nan", rate) is None
+    assert numbers("x", Param("n", 1)) is None
+    assert numbers("3, 4", Param("n", 1)) == [3, 4]
+    assert numbers("true, false", Param("b", True)) == [True, False]

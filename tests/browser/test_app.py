@@ -1,0 +1,165 @@
+"""What only a browser shows: the launched app, page by page, as a newcomer would use it."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason='needs: pip install -e ".[browser]"')
+expect = playwright.expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+SIGN_SGD = """
+import torch
+from workbench import Optimizer, Param, hookimpl
+
+class SignSGD(torch.optim.Optimizer):
+    def __init__(self, params, lr=0.01):
+        super().__init__(params, {"lr": lr})
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.sub_(p.grad.sign(), alpha=group["lr"])
+
+@hookimpl
+def register_optimizers(register):
+    register(Optimizer("sign_sgd", SignSGD, title="SignSGD",
+                       params=[Param("lr", 0.01, low=1e-5, high=1.0, scale="log")]))
+"""
+
+
+def visit(page, app, name: str = "") -> None:
+    page.goto(f"{app.url}/{name}")
+    expect(page.get_by_role("heading", level=1).first).to_be_visible()
+    settled(page)
+
+
+def settled(page) -> None:
+    """Wait until the script of the page has ended."""
+    page.wait_for_function("document.querySelector('[data-testid=stApp]')?.dataset.testScriptState !== 'running'")
+
+
+def charts(page):
+    return page.locator('[data-testid="stVegaLiteChart"] canvas, [data-testid="stVegaLiteChart"] svg')
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("home", "Gradient Workbench"),
+        ("surfaces", ""),
+        ("rates", ""),
+        ("training", ""),
+        ("transfer", ""),
+        ("plugins", "Plugins"),
+    ],
+)
+def test_every_page_opens_without_an_error(page, app, name, title) -> None:
+    visit(page, app, name)
+    expect(page.get_by_role("heading", level=1).first).to_contain_text(title)
+    assert page.locator('[data-testid="stException"]').count() == 0
+    assert page.locator('[data-testid="stAlertContentError"]').count() == 0
+
+
+def test_home_opens_the_nine_optimizers_with_one_click(page, app) -> None:
+    visit(page, app)
+    page.get_by_role("button", name="Open and run").first.click()
+    expect(charts(page).first).to_be_visible()
+    expect(page.get_by_text(re.compile(r"diverged at step \d+")).first).to_be_visible()
+
+
+def test_a_ready_sweep_shows_its_strips(page, app) -> None:
+    visit(page, app, "rates")
+    expect(charts(page).first).to_be_visible()
+
+
+def test_a_moved_slider_answers_while_trainings_run(page, app) -> None:
+    visit(page, app, "training")
+    expect(page.get_by_role("button", name="Stop").or_(page.get_by_role("button", name="Run again"))).to_be_visible()
+    visit(page, app, "surfaces")
+    expect(charts(page).first).to_be_visible()
+    slider = page.get_by_role("slider", name=re.compile("steps")).first
+    slider.focus()
+    page.keyboard.press("ArrowLeft")
+    settled(page)
+    expect(charts(page).first).to_be_visible()
+
+
+def test_the_ready_training_runs_to_its_end_and_is_shown(page, app) -> None:
+    visit(page, app, "training")
+    expect(page.get_by_role("button", name="Run again")).to_be_visible(timeout=180_000)
+    expect(charts(page).first).to_be_visible()
+    assert page.locator('[data-testid="stAlertContentError"]').count() == 0
+
+
+def test_the_ready_transfer_runs_to_its_end_and_is_shown(page, app) -> None:
+    visit(page, app, "transfer")
+    expect(page.get_by_role("button", name="Run again")).to_be_visible(timeout=180_000)
+    expect(charts(page).first).to_be_visible()
+    assert page.locator('[data-testid="stAlertContentError"]').count() == 0
+
+
+def test_stop_stops_a_run(page, app) -> None:
+    visit(page, app, "training")
+    expect(page.get_by_role("button", name="Run again")).to_be_visible(timeout=180_000)
+    epochs = page.get_by_role("spinbutton", name=re.compile("epochs")).first
+    epochs.fill("3000")
+    epochs.press("Enter")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_text(re.compile(r"runs done.*left"))).to_be_visible()
+    stop = page.get_by_role("button", name="Stop")
+    stop.click()
+    clicked = time.monotonic()
+    expect(stop).to_be_hidden(timeout=10_000)
+    assert time.monotonic() - clicked < 5
+    expect(page.get_by_text("stopped").first).to_be_attached()
+
+
+def test_pictures_and_experiments_can_be_downloaded(page, app, tmp_path: Path) -> None:
+    visit(page, app, "surfaces")
+    expect(charts(page).first).to_be_visible()
+    page.get_by_role("button", name="Share").click()
+    for name, start in (("PNG", b"\x89PNG"), ("SVG", b"<svg"), ("Experiment", b"format = 1")):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=name).first.click()
+        content = Path(download.value.path()).read_bytes()
+        assert start in content[:400], name
+        if name == "SVG":
+            text = content.decode()
+            assert "experiment" in text
+            assert re.search(r"seed", text)
+
+
+def test_a_dropped_plugin_appears_everywhere_and_a_broken_one_only_in_the_list(page, app) -> None:
+    (app.plugins / "sign_sgd.py").write_text(SIGN_SGD)
+    for name in ("surfaces", "rates", "training", "transfer"):
+        visit(page, app, name)
+        box = page.get_by_role("combobox", name=re.compile("^optimizer|Selected.*optimizer", re.I)).first
+        box.click()
+        expect(page.get_by_role("option", name="SignSGD").first).to_be_visible()
+        page.keyboard.press("Escape")
+    (app.plugins / "sign_sgd.py").write_text(SIGN_SGD + "\ndef broken(:\n")
+    visit(page, app, "plugins")
+    expect(page.get_by_text("SyntaxError").first).to_be_visible()
+    visit(page, app, "surfaces")
+    expect(charts(page).first).to_be_visible()
+    (app.plugins / "sign_sgd.py").unlink()
+
+
+@pytest.mark.parametrize("name", ["home", "surfaces", "training", "plugins"])
+def test_a_narrow_screen_scrolls_no_page_sideways(page, app, name) -> None:
+    page.set_viewport_size({"width": 420, "height": 900})
+    visit(page, app, name)
+    if name not in ("home", "plugins"):
+        expect(charts(page).first).to_be_attached()
+    width = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+    assert width <= 420
+
+
+def test_no_traceback_reaches_the_log_in_all_this(app) -> None:
+    assert "Traceback" not in app.log.read_text()

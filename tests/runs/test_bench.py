@@ -1,0 +1,250 @@
+"""The queue, the worker processes and the run folders, with real workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from workbench import registry
+from workbench.experiment import loads
+from workbench.records import MemoryRecorder
+from workbench.runs import Bench, Job, store, worker
+from workbench.runs.bench import plan
+
+DESCENT = """
+kind = "descent"
+[task]
+steps = 30
+[[variants]]
+name = "a"
+optimizer = { use = "sgd", lr = 0.01 }
+[[variants]]
+name = "b"
+optimizer = { use = "adam", lr = 0.1 }
+"""
+LONG = """
+kind = "training"
+[task]
+epochs = 5000
+"""
+SHORT = """
+kind = "training"
+seeds = [0, 1]
+[task]
+epochs = 2
+"""
+
+
+def jobs(text: str) -> list[Job]:
+    return plan(loads(text))
+
+
+def until(condition: object, seconds: float = 60.0) -> float:
+    """Wait until ``condition()`` holds; returns the seconds it took."""
+    began = time.monotonic()
+    while not condition():  # type: ignore[operator]
+        if time.monotonic() - began > seconds:
+            pytest.fail(f"not within {seconds} s")
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def optimizer(name: str) -> str:
+    return f'kind = "descent"\n[base]\noptimizer = "{name}"\n'
+
+
+def test_light_work_equals_the_engine_called_directly(bench: Bench, home: Path) -> None:
+    from workbench.descent import simulate
+
+    records = bench.measure(jobs(DESCENT))
+    for job in jobs(DESCENT):
+        recorder = MemoryRecorder()
+        simulate.execute(job.run, registry.current(), recorder)
+        mine = records["path"][records["path"]["variant"] == job.run.variant].drop(columns=["variant", "seed"])
+        pd.testing.assert_frame_equal(mine.reset_index(drop=True), recorder.table("path"))
+
+
+def test_queued_runs_leave_the_same_records_in_their_folders(bench: Bench, home: Path) -> None:
+    work = jobs(DESCENT)
+    light = bench.measure(work)
+    bench.submit(work)
+    bench.wait(work)
+    assert [bench.status(job).state for job in work] == ["finished", "finished"]
+    stored = bench.records(work)
+    pd.testing.assert_frame_equal(stored["path"], light["path"])
+    assert sorted(path.name for path in store.folder(work[0].id).iterdir()) == [
+        "experiment.toml", "path.parquet", "status.json", "summary.parquet",
+    ]  # fmt: skip
+
+
+def test_finished_runs_are_not_run_again_unless_asked(bench: Bench, home: Path) -> None:
+    work = jobs(DESCENT)
+    bench.submit(work)
+    bench.wait(work)
+    before = [bench.status(job).started for job in work]
+    bench.submit(work)
+    assert [bench.status(job).started for job in work] == before
+    bench.submit(work, again=True)
+    bench.wait(work)
+    assert all(new > old for new, old in zip([bench.status(job).started for job in work], before, strict=True))
+
+
+def test_a_training_gives_the_same_records_twice(bench: Bench, home: Path) -> None:
+    work = jobs(SHORT)
+    bench.submit(work)
+    bench.wait(work)
+    first = bench.records(work)
+    assert set(first["summary"]["outcome"]) == {"finished"}
+    bench.submit(work, again=True)
+    bench.wait(work)
+    second = bench.records(work)
+    for table in ("curve", "layers"):
+        pd.testing.assert_frame_equal(first[table], second[table])
+    columns = ["outcome", "steps", "final_loss", "final_accuracy", "best_accuracy"]
+    pd.testing.assert_frame_equal(first["summary"][columns], second["summary"][columns])
+
+
+def test_stop_takes_effect_within_a_second_and_keeps_what_was_done(bench: Bench, home: Path) -> None:
+    [job] = jobs(LONG)
+    bench.submit([job])
+    until(lambda: len(store.read_table(job.id, "curve")) > 0)
+    bench.stop([job])
+    assert until(lambda: not bench.status(job).live) < 1.0
+    status = bench.status(job)
+    assert status.state == "stopped"
+    assert 0 < status.done < status.total
+    records = bench.records([job])
+    assert records["summary"]["outcome"].tolist() == ["stopped"]
+    assert len(records["curve"]) > 0
+    bench.submit([job])  # a stopped run can be run again
+    assert bench.status(job).live
+    bench.stop([job])
+    bench.wait([job])
+
+
+def test_stopping_what_waits_ends_it_at_once(bench: Bench, home: Path) -> None:
+    work = jobs(LONG.replace('"training"', '"training"\nseeds = [0, 1, 2, 3]'))
+    bench.submit(work)
+    until(lambda: sum(bench.status(job).state == "running" for job in work) == 2)
+    waiting = [job for job in work if bench.status(job).state == "queued"]
+    assert len(waiting) == 2
+    bench.stop(waiting)
+    assert [bench.status(job).state for job in waiting] == ["stopped", "stopped"]
+    bench.stop(work)
+    assert until(lambda: not any(bench.status(job).live for job in work)) < 1.5
+
+
+def test_light_work_does_not_wait_for_trainings(bench: Bench, home: Path) -> None:
+    work = jobs(LONG.replace('"training"', '"training"\nseeds = [0, 1, 2]'))
+    bench.submit(work)
+    until(lambda: sum(bench.status(job).state == "running" for job in work) == 2)
+    records = bench.measure(jobs(DESCENT.replace("steps = 30", "steps = 31")))
+    assert len(records["summary"]) == 2
+    assert sum(bench.status(job).state == "running" for job in work) == 2
+    bench.stop(work)
+    bench.wait(work)
+
+
+@pytest.mark.parametrize("name", ["raises", "unbuildable"])
+def test_a_plugin_that_raises_fails_its_run_by_name(bench: Bench, home: Path, name: str) -> None:
+    work = jobs(optimizer(name))
+    for records in (bench.measure(work), submitted(bench, work)):
+        [message] = records["summary"]["message"]
+        assert records["summary"]["outcome"].tolist() == ["failed"]
+        assert "sabotage" in message
+        assert "\n" not in message
+    assert "Traceback" in (store.folder(work[0].id) / "error.txt").read_text()
+
+
+def submitted(bench: Bench, work: list[Job]) -> dict[str, pd.DataFrame]:
+    bench.submit(work)
+    bench.wait(work)
+    return bench.records(work)
+
+
+def test_a_plugin_that_kills_its_worker_harms_nobody_else(bench: Bench, home: Path) -> None:
+    [long] = jobs(LONG)
+    bench.submit([long])
+    until(lambda: bench.status(long).state == "running")
+    work = jobs(optimizer("exits"))
+    bench.submit(work)
+    bench.wait(work)
+    status = bench.status(work[0])
+    assert status.state == "failed"
+    assert "worker process died" in status.message
+    assert bench.status(long).state == "running"
+    records = bench.measure(work)  # the light lane survives it, too
+    assert "worker process died" in records["summary"]["message"].iloc[0]
+    assert len(bench.measure(jobs(DESCENT))["summary"]) == 2
+    bench.stop([long])
+    bench.wait([long])
+
+
+def test_a_transfer_trains_its_source_first(bench: Bench, home: Path) -> None:
+    text = """
+    kind = "transfer"
+    [task]
+    dataset = { use = "digits", classes = "5-9" }
+    source = { use = "digits", classes = "0-4" }
+    epochs = 1
+    [[variants]]
+    name = "fine-tuning"
+    [[variants]]
+    name = "frozen"
+    remedies = ["freeze"]
+    """
+    work = plan(loads(text))
+    assert work[0].run.source == work[1].run.source
+    bench.submit(work)
+    bench.wait(work)
+    assert [bench.status(job).state for job in work] == ["finished", "finished"]
+    source = work[0].run.source
+    assert source is not None
+    assert (store.folder(source.id(registry.current())) / "weights.safetensors").is_file()
+
+
+def test_a_transfer_whose_source_fails_says_so(bench: Bench, home: Path) -> None:
+    text = """
+    kind = "transfer"
+    [task]
+    dataset = { use = "digits", classes = "5-9" }
+    source = { use = "digits", classes = "0-4" }
+    epochs = 1
+    [base]
+    optimizer = "unbuildable"
+    [[variants]]
+    name = "fine-tuning"
+    optimizer = "adam"
+    """
+    [job] = plan(loads(text))
+    bench.submit([job])
+    bench.wait([job])
+    assert bench.status(job).state == "failed"
+    assert "source" in bench.status(job).message
+    assert "sabotage" in bench.status(job).message
+
+
+def test_a_run_whose_owner_died_reads_as_interrupted(home: Path) -> None:
+    store.write_status("abc", store.Status("running", owner=os.getpid(), owner_started=1.0))
+    assert store.read_status("abc").state == "interrupted"
+    store.write(store.folder("def") / "status.json", b'{"state": "runn')
+    assert store.read_status("def").state == "interrupted"
+    assert store.read_status("never").state == "absent"
+
+
+def test_a_damaged_part_costs_only_its_rows(home: Path) -> None:
+    recorder = worker.FolderRecorder("abc", store.Status("running"))
+    recorder.add("path", [{"step": 0, "x": 1.0}])
+    recorder._flush()
+    recorder.add("path", [{"step": 1, "x": 2.0}])
+    recorder._flush()
+    first, second = store.parts("abc", "path")
+    first.write_bytes(b"not parquet")
+    assert store.read_table("abc", "path")["step"].tolist() == [1]
+    assert json.loads((store.folder("abc") / "status.json").read_text())["state"] == "running"
+    assert second.exists()
