@@ -134,9 +134,15 @@ def check_params(owner: str, params: Any) -> tuple[Param, ...]:
 
 @dataclass(frozen=True)
 class Optimizer(Component):
-    """``factory(params, **settings) -> torch.optim.Optimizer``; any subclass of torch's does."""
+    """``factory(params, **settings) -> torch.optim.Optimizer``; any subclass of torch's does.
+
+    ``critical_rate(curvature, **settings)``, where a closed form is known, gives the learning rate above
+    which a descent on a quadratic with that largest Hessian eigenvalue diverges.
+    """
 
     kind: ClassVar[str] = "optimizer"
+
+    critical_rate: Callable[..., float] | None = None
 
 
 @dataclass(frozen=True)
@@ -210,14 +216,15 @@ class Dataset(Component):
     """``factory(folder, **settings) -> Data``; ``folder`` holds data sets in torchvision's layout.
 
     Every data set has the setting ``classes`` besides its own: the bench keeps just those classes and
-    numbers them anew from 0.
+    numbers them anew from 0. One that makes its classes up declares a whole number ``classes`` itself.
     """
 
     kind: ClassVar[str] = "dataset"
 
     def __post_init__(self) -> None:
         every = Param("classes", "", help="keep only these classes, like 0-4 or 1,3,5; empty keeps all")
-        object.__setattr__(self, "params", (*self.params, every))
+        if "classes" not in [getattr(param, "name", None) for param in self.params]:
+            object.__setattr__(self, "params", (*self.params, every))
         super().__post_init__()
 
 

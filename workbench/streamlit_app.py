@@ -20,7 +20,12 @@ def main() -> None:
         sys.path.insert(0, pages_folder)
     from workbench_ui.bench import open_bench
 
-    st.set_page_config(page_title="Gradient Workbench", page_icon=str(house.PACKAGE / "icon.svg"), layout="wide")
+    st.set_page_config(
+        page_title="Gradient Workbench",
+        page_icon=str(house.PACKAGE / "icon.svg"),
+        layout="wide",
+        initial_sidebar_state=320,
+    )
     open_bench()
     components = sorted(registry.current().all("page"), key=lambda page: page.order)
     if not components:

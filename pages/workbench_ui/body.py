@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,13 +10,12 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from workbench import registry
 from workbench.errors import WorkbenchError
 from workbench.experiment import Experiment, dump, parse
 from workbench.records import Records
 from workbench.runs import Job, Lane, Status
 from workbench.runs.bench import plan
-from workbench_ui import state
+from workbench_ui import state, viewport
 from workbench_ui.bench import open_bench
 from workbench_ui.compose import compose
 from workbench_ui.share import share
@@ -42,11 +40,18 @@ class Result:
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart with its name, the sentence that says what to see in it, and words for those who cannot see it."""
+    """A view's charts, side by side where there is room, the sentence that says what to see in them, and
+    the one chart that stands for them in a file (by default the first)."""
 
     name: str
-    chart: alt.Chart
+    charts: Sequence[alt.TopLevelMixin]
     note: str = ""
+    file: alt.TopLevelMixin | None = None
+
+    @property
+    def chart(self) -> Any:
+        """What goes into a file."""
+        return self.file or self.charts[0]
 
 
 View = Callable[[Result], list[Picture]]
@@ -69,7 +74,7 @@ def experiment_page(
             state.keep(page, plain)
         except WorkbenchError as error:
             st.error(str(error))
-            return
+        viewport.measure()
     try:
         experiment = parse(plain, "this experiment")
         jobs = plan(experiment, "this experiment")
@@ -83,7 +88,7 @@ def experiment_page(
         result = measured(experiment, jobs)
         with toolbar:
             open_menu(page)
-            holder = st.container()
+            holder = st.container(width="content")
         pictures = show(page, result, finding, views, table)
         with holder:
             share(page, result, finding(result), pictures)
@@ -93,10 +98,9 @@ def experiment_page(
 
 def header(page: str, title: str, sentence: str) -> Any:
     """Title, one sentence, and room for the buttons; returns that room."""
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    with left:
-        st.title(title or "Untitled experiment", anchor=False)
-        st.caption(sentence)
+    st.title(title or "Untitled experiment", anchor=False)
+    left, right = st.columns([3, 2], vertical_alignment="center")
+    left.caption(sentence)
     if notice := st.session_state.pop(f"{page}.notice", ""):
         st.warning(notice)
     return right.container(horizontal=True, horizontal_alignment="right")
@@ -146,7 +150,7 @@ def trained(
         with toolbar:
             run_button(page, experiment, jobs, shown_jobs, still, changed=shown_jobs is not jobs)
             open_menu(page)
-            holder = st.container()
+            holder = st.container(width="content")
         if shown_jobs is not jobs:
             st.info("The composition has changed: this is the result before the change. Press Run for the new one.")
         if still:
@@ -195,21 +199,19 @@ def stop(jobs: list[Job]) -> None:
 
 def progress(jobs: list[Job], statuses: Mapping[str, Status]) -> None:
     """How far the whole experiment is, and about how long it still takes."""
-    known = [status for status in statuses.values() if status.total]
-    usual = max((status.total for status in known), default=0)
-    total = sum(status.total or usual for status in statuses.values())
-    done = sum(s.total or usual if s.state == "finished" else s.done for s in statuses.values())
+    usual = max((status.total for status in statuses.values()), default=0)
+    totals = {run_id: status.total or usual for run_id, status in statuses.items()}
+    left = sum(max(totals[run_id] - status.done, 0) for run_id, status in statuses.items() if status.live)
+    done, spent = sum(s.done for s in statuses.values()), sum(s.seconds for s in statuses.values())
     ended = sum(not status.live for status in statuses.values())
-    running = [status for status in statuses.values() if status.state == "running"]
-    share_done = done / total if total else 0.0
+    running = sum(status.state == "running" for status in statuses.values())
     text = f"{ended} of {len(jobs)} runs done"
-    paces = [status.seconds_left for status in running if status.seconds_left is not None]
-    if paces and usual:
-        per_step = sum(p / max(s.total - s.done, 1) for p, s in zip(paces, running, strict=False)) / len(paces)
-        text += f", about {duration(per_step * (total - done) / max(len(running), 1))} left"
+    if done and spent:
+        text += f", about {duration(spent / done * left / max(running, 1))} left"
     elif not running:
         text += ", waiting for a free worker"
-    st.progress(min(share_done, 1.0), text)
+    total = sum(totals.values())
+    st.progress(min(1 - left / total, 1.0) if total else 0.0, text)
 
 
 def duration(seconds: float) -> str:
@@ -238,11 +240,7 @@ def show(
         with tab:
             pictures = view(result)
             for picture in pictures:
-                st.altair_chart(
-                    picture.chart, width="stretch", key=f"{page}.{name}.{picture.name}", alt=picture.note or text
-                )
-                if picture.note:
-                    st.caption(picture.note)
+                draw(page, name, picture, text)
             if not pictures:
                 waiting = any(status.live for status in result.statuses.values())
                 st.info("The first results are on their way." if waiting else "No records to draw yet: press Run.")
@@ -250,12 +248,29 @@ def show(
     rows, columns = table(result)
     if len(rows):
         st.dataframe(
-            rows, column_config=columns, hide_index=True, alt="One row a variant: how it ended and what it cost."
+            rows, column_config=columns, hide_index=True, height="content", alt="One row a variant: how it ended and what it cost."
         )
     if result.experiment.lesson:
         with st.expander("What to look at", icon=":material/school:", expanded=True):
             st.markdown(result.experiment.lesson)
     return drawn
+
+
+def draw(page: str, view: str, picture: Picture, finding: str) -> None:
+    """One picture: its charts in a row that breaks where the screen is narrow, and its note."""
+    with st.grid(len(picture.charts), min_column_width=320) if len(picture.charts) > 1 else st.container():
+        for number, chart in enumerate(picture.charts):
+            key = f"{page}.{view}.{picture.name}.{number}"
+            st.altair_chart(fitted(chart), width="stretch", key=key, alt=picture.note or finding)
+    if picture.note:
+        st.caption(picture.note)
+
+
+def fitted(chart: Any) -> Any:
+    """A single view takes the width of the page; its legends add to its height instead of eating into it."""
+    if isinstance(chart, alt.Chart | alt.LayerChart):
+        return chart.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
+    return chart
 
 
 def failures(result: Result) -> None:
@@ -292,13 +307,3 @@ def open_menu(page: str) -> None:
 def title_of(lesson: str) -> str:
     """A ready experiment's title."""
     return state.lesson(lesson).title or lesson
-
-
-def pace(began: float) -> str:
-    """Time since, in words."""
-    return duration(time.time() - began)
-
-
-def known_titles(kind: str) -> dict[str, str]:
-    """The titles of all components of a kind."""
-    return {component.name: component.title for component in registry.current().all(kind)}

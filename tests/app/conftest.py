@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,10 +19,19 @@ def _bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     patch = pytest.MonkeyPatch()
     patch.setenv("WORKBENCH_HOME", str(tmp_path_factory.mktemp("home")))
     patch.delenv("WORKBENCH_PLUGINS", raising=False)
+    bench = open_bench()
+    while not bench.warmed:  # all workers start before a page poses as the main program
+        time.sleep(0.05)
     yield
     open_bench().close()
     open_bench.clear()
     patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def _main(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the main program back: worker processes that start later would import the page in its place."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture

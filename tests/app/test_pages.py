@@ -55,7 +55,7 @@ def test_the_surfaces_page_states_what_its_records_say(visit: Visit) -> None:
     diverged = records["summary"][records["summary"]["outcome"] == "diverged"]
     assert len(diverged) == 1
     sentence = " ".join(element.value for element in test.markdown)
-    assert f"diverged at step {diverged['steps'].iloc[0]}" in sentence
+    assert f"diverged from step {diverged['steps'].iloc[0]}" in sentence
 
 
 def test_a_change_of_the_base_changes_the_experiment(visit: Visit) -> None:

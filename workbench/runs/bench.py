@@ -103,10 +103,9 @@ class Bench:
         threading.Thread(target=self._warm, name="warm the bench", daemon=True).start()
 
     def _warm(self) -> None:
-        for lane in Lane:
-            client = self._client(lane)
-            client.run(worker.warm, environment(), wait=lane is Lane.LIGHT, on_error="ignore")
-            self.warmed = True
+        for lane in Lane:  # the light lane first: somebody looks at its page
+            self._client(lane).run(worker.warm, environment(), wait=lane is Lane.LIGHT, on_error="ignore")
+        self.warmed = True
 
     def submit(self, jobs: Iterable[Job], again: bool = False) -> None:
         """Queue every job that has no finished records yet (``again``: those, too), sources first."""

@@ -1,0 +1,20 @@
+"""Residual connections around the blocks."""
+
+from __future__ import annotations
+
+from workbench import Block, Remedy
+
+
+class Residual(Remedy):
+    """Add the input of a block to its output, wherever both have the same shape."""
+
+    name = "residual"
+    title = "Residual connections"
+    equation = r"h_{l} = h_{l-1} + f(W_l h_{l-1} + b_l)"
+    reference = "He, Zhang, Ren, Sun 2015, arXiv:1512.03385"
+
+    def edit_blocks(self, blocks: list[Block]) -> list[Block]:
+        """Mark every block but the last; the network adds where the shapes allow."""
+        for block in blocks[:-1]:
+            block.residual = True
+        return blocks

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+import torch
+
+from workbench import Surface
+from workbench.descent.contours import contours
+from workbench.descent.surface import Landscape
+from workbench.errors import WorkbenchError
+from workbench.registry import Plugin
+
+
+@pytest.fixture
+def with_surface(registry):
+    """Register a surface for one test."""
+
+    def add(function, **keys):
+        registry.add("surface", Surface("tried", function, **keys), Plugin("trial", "test", ""))
+        return Landscape({"use": "tried"}, registry)
+
+    yield add
+    registry._components["surface"].pop("tried", None)
+    registry._owners.pop(("surface", "tried"), None)
+
+
+def test_quadratic_has_curvatures_40_and_4(registry):
+    landscape = Landscape({"use": "quadratic"}, registry)
+    assert torch.linalg.eigvalsh(landscape.hessian((0.3, -1.0))).tolist() == pytest.approx([4, 40])
+    assert landscape.quadratic
+    assert landscape.lowest == 0
+
+
+def test_ripples_values_and_critical_rate(registry):
+    landscape = Landscape({"use": "ripples"}, registry)
+    values = landscape(torch.tensor(landscape.minima, dtype=torch.float64).T)
+    assert values.tolist() == pytest.approx([-9.086224, -1.781734, 12.793382, 34.547877], abs=1e-6)
+    assert 2 / landscape.curvature(landscape.bottom) == pytest.approx(0.00745427, rel=1e-6)
+    assert not landscape.quadratic
+
+
+def test_unknown_minimum_is_found(with_surface):
+    landscape = with_surface(lambda x, y: 2 * x**2 + 10 * y**2 + 10 * torch.sin(5 * y))
+    assert landscape.bottom == pytest.approx((0, -0.29083931), abs=1e-8)
+    assert landscape.lowest == pytest.approx(-9.086224, abs=1e-6)
+
+
+def test_unknown_minimum_at_the_border(with_surface):
+    landscape = with_surface(lambda x, y: x - 3 * y, x=(-1, 2), y=(-1, 1))
+    assert landscape.bottom == (-1.0, 1.0)
+
+
+def test_constant_surface_has_no_slope(with_surface):
+    values, gradient = with_surface(lambda x, y: torch.ones_like(x)).slope(torch.zeros(2, 5, dtype=torch.float64))
+    assert values.tolist() == [1.0] * 5
+    assert not gradient.any()
+
+
+@pytest.mark.parametrize("function", [lambda x, y: 1.0, lambda x, y: (x + y).sum(), lambda x, y: x.foo])
+def test_wrong_surfaces_are_blamed_by_name(with_surface, function):
+    with pytest.raises(WorkbenchError, match="surface 'tried' of plugin 'trial' failed"):
+        with_surface(function)(torch.zeros(2, 5, dtype=torch.float64))
+
+
+def test_contour_points_lie_on_their_levels(registry):
+    for name in ("quadratic", "ripples"):
+        lines = contours({"use": name}, registry)
+        landscape = Landscape({"use": name}, registry)
+        at = torch.tensor(lines[["x", "y"]].to_numpy().T.copy())
+        grid = landscape.grid(161)[2]
+        spread = float(grid.max() - grid.min())
+        assert np.abs(landscape(at).numpy() - lines["level"].to_numpy()).max() < 0.01 * spread
+        assert 50 < len(lines) <= 1500
+        assert lines["level"].nunique() == 10
+
+
+def test_contours_of_a_surface_with_holes_and_of_a_flat_one(registry, with_surface):
+    with_surface(lambda x, y: torch.log(x) + y**2)
+    lines = contours({"use": "tried"}, registry)
+    assert len(lines)
+    assert (lines["x"] > 0).all()
+
+
+def test_contours_of_a_flat_surface_are_none(registry, with_surface):
+    with_surface(lambda x, y: torch.zeros_like(x))
+    assert contours({"use": "tried"}, registry).empty

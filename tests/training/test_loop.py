@@ -1,0 +1,425 @@
+"""The training loop against a plain torch loop, and what it does when things go wrong."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from workbench import Remedy, registry
+from workbench.errors import WorkbenchError
+from workbench.records import MemoryRecorder
+from workbench.training import loop
+from workbench.training.data import prepare
+from workbench.training.seeds import generator
+
+SMALL = {"model": {"use": "mlp", "depth": 2, "width": 16}, "epochs": 2, "batch_size": 128}
+
+
+def plain_loop(bench, run, make_optimizer, factor=lambda step: 1.0, max_norm=None):
+    """The same training in a few lines of torch: only the start and the order of the samples are taken over."""
+    start = bench.execute(bench.run(run.task | {"epochs": 0}, run.base, seed=run.seed))[1].weights
+    data = prepare(run.task, run.seed, bench.registry)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 10))
+    network.load_state_dict(dict(zip(network.state_dict(), start.values(), strict=True)))
+    optimizer = make_optimizer(network.parameters())
+    rate, losses = optimizer.param_groups[0]["lr"], []
+    for epoch in range(run.task["epochs"]):
+        order = torch.randperm(len(data.train_y), generator=generator(run.seed, "order", epoch))
+        for at in range(0, len(order), run.task["batch_size"]):
+            index = order[at : at + run.task["batch_size"]]
+            optimizer.param_groups[0]["lr"] = rate * factor(len(losses))
+            optimizer.zero_grad()
+            loss = functional.cross_entropy(network(data.train_x[index]), data.train_y[index])
+            loss.backward()
+            if max_norm is not None:
+                nn.utils.clip_grad_norm_(network.parameters(), max_norm)
+            optimizer.step()
+            losses.append((loss.item(), len(index)))
+    with torch.no_grad():
+        logits = network(data.test_x)
+    return network, losses, (logits.argmax(1) == data.test_y).double().mean().item()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "make"),
+    [
+        ({"use": "sgd", "lr": 0.1, "momentum": 0.9}, lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9)),
+        ({"use": "adam", "lr": 0.01}, lambda p: torch.optim.Adam(p, lr=0.01)),
+    ],
+)
+def test_it_is_the_plain_torch_loop(bench, optimizer, make):
+    run = bench.run(SMALL, {"optimizer": optimizer})
+    summary, recorder = bench.execute(run)
+    network, losses, accuracy = plain_loop(bench, run, make)
+    for ours, theirs in zip(recorder.weights.values(), network.state_dict().values(), strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-6)
+    curve = recorder.table("curve")
+    train = curve[curve.split == "train"]
+    assert train.loss.to_numpy() == pytest.approx([loss for loss, _ in losses], abs=1e-6)
+    assert summary["steps"] == len(losses) == 24  # 1,437 samples: eleven whole batches and a short one
+    last = losses[12:]
+    assert summary["final_loss"] == pytest.approx(sum(a * n for a, n in last) / sum(n for _, n in last), abs=1e-6)
+    assert summary["final_accuracy"] == pytest.approx(accuracy, abs=1e-9)
+    assert summary["outcome"] == "finished"
+
+
+def test_warmup_schedule_and_clipping_are_those_of_the_plain_loop(bench):
+    base = {
+        "optimizer": {"use": "sgd", "lr": 0.5},
+        "schedule": {"use": "step", "every": 1, "factor": 0.5},
+        "remedies": [{"use": "warmup", "steps": 5}, {"use": "clip_norm", "max_norm": 0.3}],
+    }
+    run = bench.run(SMALL, base)
+    _, recorder = bench.execute(run)
+
+    def factor(step: int) -> float:
+        return min(1, (step + 1) / 5) * (0.5 if step >= 12 else 1)
+
+    network, _, _ = plain_loop(bench, run, lambda p: torch.optim.SGD(p, lr=0.5), factor, max_norm=0.3)
+    for ours, theirs in zip(recorder.weights.values(), network.state_dict().values(), strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-6)
+    train = recorder.table("curve").query("split == 'train'")
+    assert train.lr.to_numpy() == pytest.approx([0.5 * factor(step) for step in range(24)])
+    assert train.grad_norm.max() > 0.3  # measured before it was clipped
+
+
+def test_the_same_run_gives_the_same_bits(bench):
+    task = SMALL | {"normalize": True}
+    first, second = (bench.train(task, {"remedies": ["batch_norm"]}) for _ in range(2))
+    for table in ("curve", "layers"):
+        pd.testing.assert_frame_equal(first[1].table(table), second[1].table(table), check_exact=True)
+    assert all(torch.equal(a, b) for a, b in zip(first[1].weights.values(), second[1].weights.values(), strict=True))
+    assert {k: v for k, v in first[0].items() if k != "seconds"} == {
+        k: v for k, v in second[0].items() if k != "seconds"
+    }
+    other = bench.train(task, {"remedies": ["batch_norm"]}, seed=1)
+    assert not torch.equal(first[1].weights["stages.0.layer.weight"], other[1].weights["stages.0.layer.weight"])
+
+
+def test_the_global_random_state_is_left_alone(bench):
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    bench.train(SMALL, {})
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_variants_of_a_seed_start_from_the_same_weights(bench):
+    plain = bench.train(SMALL | {"epochs": 0}, {})[1].weights
+    normed = bench.train(SMALL | {"epochs": 0}, {"remedies": ["batch_norm", "residual"], "activation": "tanh"})[
+        1
+    ].weights
+    assert plain.keys() < normed.keys()
+    assert all(torch.equal(plain[name], normed[name]) for name in plain)
+    deeper = {"model": {"use": "mlp", "depth": 3, "width": 16}, "epochs": 0}
+    more = bench.train(deeper, {})[1].weights
+    assert torch.equal(plain["stages.1.layer.weight"], more["stages.1.layer.weight"])
+    biased = bench.train(SMALL | {"epochs": 0}, {"initializer": "kaiming_normal"})[1].weights
+    assert all((tensor == 0).all() for name, tensor in biased.items() if name.endswith("bias"))
+
+
+def test_measuring_changes_nothing(bench, monkeypatch):
+    base = {"remedies": ["batch_norm"], "activation": "leaky_relu"}
+    measured = bench.train(SMALL, base)[1]
+    monkeypatch.setattr(loop, "probe_steps", lambda steps: set())
+    unmeasured = bench.train(SMALL, base)[1]
+    assert unmeasured.table("layers").empty
+    assert not measured.table("layers").empty
+    for ours, theirs in zip(measured.weights.values(), unmeasured.weights.values(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_test_rows_stand_before_the_first_step_and_after_each_epoch(bench):
+    summary, recorder = bench.train(SMALL, {})
+    test = recorder.table("curve").query("split == 'test'")
+    assert test.step.tolist() == [0, 12, 24]
+    assert test.epoch.tolist() == [0, 1, 2]
+    assert summary["final_accuracy"] == test.accuracy.iloc[-1]
+    assert summary["best_accuracy"] == test.accuracy.max()
+    timing = recorder.table("timing")
+    assert timing.step.tolist() == [0, 12, 24]
+    assert timing.seconds.is_monotonic_increasing
+
+
+def test_zero_epochs_measure_and_change_nothing(bench):
+    summary, recorder = bench.train(SMALL | {"epochs": 0}, {})
+    curve = recorder.table("curve")
+    assert curve[["step", "split"]].to_numpy().tolist() == [[0, "test"], [0, "train"]]
+    assert summary["outcome"] == "finished"
+    assert summary["steps"] == 0
+    assert summary["final_loss"] == curve.loss.iloc[1]
+    statistics = set(recorder.table("layers").statistic)
+    assert "weight_grad_norm" in statistics
+    assert "update_ratio" not in statistics
+    again = bench.train(SMALL | {"epochs": 0, "batch_size": 7}, {})[1]
+    assert all(torch.equal(a, b) for a, b in zip(recorder.weights.values(), again.weights.values(), strict=True))
+
+
+def test_divergence_is_a_result_with_its_step(bench):
+    summary, recorder = bench.train(SMALL | {"epochs": 3}, {"optimizer": {"use": "sgd", "lr": 1e6}})
+    assert summary["outcome"] == "diverged"
+    train = recorder.table("curve").query("split == 'train'")
+    last = train.iloc[-1]
+    assert not math.isfinite(last.loss)
+    assert summary["message"] == f"the loss is {last.loss} at step {last.step}"
+    assert summary["steps"] == last.step < 36
+    assert train.loss.iloc[:-1].map(math.isfinite).all()
+    assert not math.isfinite(summary["final_loss"])
+    assert recorder.table("curve").query("split == 'test'").step.iloc[-1] == last.step
+
+
+def test_predictions_that_are_not_numbers_are_wrong():
+    logits = torch.tensor([[float("nan"), 0.0], [1.0, 0.0], [float("inf"), 0.0]])
+    assert loop.right(logits, torch.tensor([0, 0, 0])) == 1
+
+
+def test_a_weight_that_leaves_the_numbers_at_the_last_step_is_noticed(bench, monkeypatch):
+    class Burst(Remedy):
+        name = "burst"
+
+        def after_step(self, parameters, clock):
+            if clock.step == clock.steps - 1:
+                with torch.no_grad():
+                    parameters[0].fill_(math.inf)
+
+    training = loop.Training(bench.run(SMALL, {}), bench.registry, MemoryRecorder())
+    training.after_step = [("clip_norm", Burst())]
+    summary = training.execute()
+    assert summary["outcome"] == "diverged"
+    assert summary["message"] == "a weight is not finite after step 23"
+
+
+def test_stop_keeps_what_was_done(bench):
+    class Stopper(MemoryRecorder):
+        asked = 0
+
+        def stopped(self) -> bool:
+            self.asked += 1
+            return self.asked > 15
+
+    summary, recorder = bench.execute(bench.run(SMALL, {}), Stopper())
+    assert summary["outcome"] == "stopped"
+    assert summary["message"] == "stopped at step 15 of 24"
+    assert summary["steps"] == 15
+    curve = recorder.table("curve")
+    assert curve.query("split == 'train'").step.tolist() == list(range(15))
+    assert curve.query("split == 'test'").step.tolist() == [0, 12, 15]
+    assert math.isfinite(summary["final_loss"])
+    assert recorder.weights == {}
+
+
+def test_long_curves_are_thinned_but_keep_both_ends(bench, monkeypatch):
+    monkeypatch.setattr(loop, "LONGEST_CURVE", 10)
+    train = bench.train(SMALL | {"epochs": 4}, {})[1].table("curve").query("split == 'train'")
+    assert train.step.tolist() == [*range(0, 48, 5), 47]
+
+
+def test_progress_is_told_at_every_step(bench):
+    class Listener(MemoryRecorder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.heard: list[tuple[int, int]] = []
+
+        def progress(self, done: int, total: int) -> None:
+            self.heard.append((done, total))
+
+    listener = Listener()
+    bench.execute(bench.run(SMALL, {}), listener)
+    assert listener.heard == [(step + 1, 24) for step in range(24)]
+
+
+def test_a_guess_costs_ln_k_and_zero_weights_with_relu_learn_nothing_but_the_last_bias(bench):
+    task = {"dataset": {"use": "gaussian", "classes": 10}, "epochs": 0}
+    summary, recorder = bench.train(task, {"initializer": "zeros"})
+    assert summary["final_loss"] == pytest.approx(math.log(10), abs=1e-6)
+    layers = recorder.table("layers")
+    assert (layers.query("statistic == 'weight_grad_norm'").value == 0).all()
+    assert recorder.table("curve").query("split == 'train'").grad_norm.iloc[0] > 0
+    trained = bench.train(task | {"epochs": 3}, {"initializer": "zeros"})[1].weights
+    assert [name for name, tensor in trained.items() if (tensor != 0).any()] == ["stages.2.layer.bias"]
+
+
+def test_a_batch_larger_than_the_data_is_one_batch(bench):
+    summary, _ = bench.train(SMALL | {"batch_size": 100_000}, {})
+    assert summary["steps"] == 2
+
+
+def test_batch_norm_refuses_a_batch_of_one_before_it_begins(bench):
+    with pytest.raises(WorkbenchError, match=r"task\.batch_size = 359: .* batch norm needs two"):
+        bench.train(SMALL | {"batch_size": 359}, {"remedies": ["batch_norm"]})
+    assert bench.train(SMALL | {"batch_size": 359, "epochs": 1}, {})[0]["outcome"] == "finished"
+
+
+TRANSFER = {
+    "source": {"use": "digits", "classes": "0-4"},
+    "dataset": {"use": "digits", "classes": "5-9"},
+    "labels_per_class": 5,
+    "model": {"use": "mlp", "depth": 2, "width": 16},
+    "epochs": 0,
+    "source_epochs": 2,
+}
+
+
+def test_a_transfer_takes_all_but_a_new_head(bench):
+    run = bench.run(TRANSFER, {}, kind="transfer")
+    _, source = bench.execute(run.source)
+    summary, target = bench.execute(run)
+    scratch, new = bench.train(TRANSFER | {"source": "none"}, {}, kind="transfer")
+    assert summary["message"] == "2 of 3 weight layers taken over from the source, the last one is new"
+    assert scratch["message"] == "from scratch: new weights in every layer"
+    for name, tensor in target.weights.items():
+        origin = new if name.startswith("stages.2") else source
+        assert torch.equal(tensor, origin.weights[name]), name
+
+
+def test_the_new_head_is_not_the_one_the_source_started_from(bench):
+    run = bench.run(TRANSFER, {}, kind="transfer")
+    before = bench.train(run.source.task | {"epochs": 0}, run.source.base)[1].weights
+    target = bench.execute(run)[1].weights
+    assert not torch.equal(before["stages.2.layer.weight"], target["stages.2.layer.weight"])
+
+
+def test_nothing_to_take_over_is_said(bench):
+    linear = TRANSFER | {"model": {"use": "mlp", "depth": 0}}
+    with pytest.raises(WorkbenchError, match="no layer of the source fits"):
+        bench.train(linear, {}, kind="transfer")
+    run = bench.run(TRANSFER, {}, kind="transfer")
+    recorder = MemoryRecorder()
+    recorder.sources[run.source.id(bench.registry)] = {"stages.0.layer.weight": torch.full((16, 64), math.nan)}
+    with pytest.raises(WorkbenchError, match="the training on the source diverged"):
+        loop.execute(run, bench.registry, recorder)
+
+
+FAILING = """
+import torch
+from torch import nn
+from workbench import Activation, Initializer, Model, Optimizer, Remedy, Schedule, hookimpl
+
+class Count:
+    steps = 0
+    def __call__(self):
+        self.steps += 1
+        if self.steps > 10:
+            raise RuntimeError("eleven is too many")
+
+class Act(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.count = Count()
+    def forward(self, x):
+        self.count()
+        return x.relu()
+
+class Backward(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+    @staticmethod
+    def backward(ctx, g):
+        raise RuntimeError("no way back")
+
+class Act2(nn.Module):
+    def forward(self, x):
+        return Backward.apply(x)
+
+class Opt(torch.optim.SGD):
+    def step(self, closure=None):
+        self.count = getattr(self, "count", Count())
+        self.count()
+        return super().step(closure)
+
+class Rem(Remedy):
+    name = "late_remedy"
+    def before_step(self, parameters, clock):
+        if clock.step == 10:
+            raise RuntimeError("not now")
+
+def late(clock):
+    if clock.step == 10:
+        raise RuntimeError("no more")
+    return 1.0
+
+@hookimpl
+def register_activations(register):
+    register(Activation("late_activation", Act))
+    register(Activation("one_way", Act2))
+    register(Activation("no_module", lambda: 3))
+
+@hookimpl
+def register_optimizers(register):
+    register(Optimizer("late_optimizer", lambda params: Opt(params, lr=0.1)))
+    register(Optimizer("lbfgs", lambda params: torch.optim.LBFGS(params, lr=0.5, max_iter=4)))
+    register(Optimizer("no_optimizer", lambda params: 3))
+
+@hookimpl
+def register_remedies(register):
+    register(Rem)
+
+@hookimpl
+def register_schedules(register):
+    register(Schedule("late_schedule", late))
+
+@hookimpl
+def register_initializers(register):
+    register(Initializer("wrong_initializer", lambda weight: weight.add_("x")))
+
+@hookimpl
+def register_models(register):
+    register(Model("no_blocks", lambda shape, classes, activation: nn.Linear(1, 1)))
+"""
+
+
+@pytest.fixture
+def failing(drop_in, bench):
+    drop_in("failing.py", FAILING)
+    bench.registry = registry.current()
+    return bench
+
+
+@pytest.mark.parametrize(
+    ("base", "words"),
+    [
+        ({"activation": "late_activation"}, "activation 'late_activation' of plugin 'failing' failed: .*eleven"),
+        ({"activation": "one_way"}, "activation 'one_way' of plugin 'failing' failed: .*no way back"),
+        ({"activation": "no_module"}, "activation 'no_module' of plugin 'failing' failed: .*nn.Module, not int"),
+        ({"optimizer": "late_optimizer"}, "optimizer 'late_optimizer' of plugin 'failing' failed: .*eleven"),
+        ({"optimizer": "no_optimizer"}, "optimizer 'no_optimizer' of plugin 'failing' failed: .*not int"),
+        ({"remedies": ["late_remedy"]}, "remedy 'late_remedy' of plugin 'failing' failed: .*not now"),
+        ({"schedule": "late_schedule"}, "schedule 'late_schedule' of plugin 'failing' failed: .*no more"),
+        ({"initializer": "wrong_initializer"}, "initializer 'wrong_initializer' of plugin 'failing' failed"),
+    ],
+)
+def test_a_component_that_fails_in_use_is_named(failing, base, words):
+    recorder = MemoryRecorder()
+    with pytest.raises(WorkbenchError, match=words):
+        failing.execute(failing.run(SMALL, base), recorder)
+
+
+def test_a_model_that_is_none_is_named(failing):
+    with pytest.raises(WorkbenchError, match=r"model 'no_blocks' of plugin 'failing' failed: .*Block is wanted"):
+        failing.train(SMALL | {"model": "no_blocks"}, {})
+
+
+def test_what_was_recorded_before_a_failure_is_kept(failing):
+    recorder = MemoryRecorder()
+    with pytest.raises(WorkbenchError):
+        failing.execute(failing.run(SMALL, {"remedies": ["late_remedy"]}), recorder)
+    assert recorder.table("curve").query("split == 'train'").step.tolist() == list(range(11))
+
+
+def test_an_optimizer_that_needs_a_closure_gets_one(failing):
+    task = SMALL | {"batch_size": 2000, "epochs": 8}
+    summary, recorder = failing.train(task, {"optimizer": "lbfgs"})
+    losses = recorder.table("curve").query("split == 'train'").loss
+    assert summary["outcome"] == "finished"
+    assert losses.iloc[-1] < losses.iloc[0] / 2
+
+
+def test_groups_with_equal_settings_are_joined():
+    groups = [{"params": [1]}, {"params": [2], "lr": 0.1}, {"params": [3]}, {"params": [4], "lr": 0.1}]
+    assert loop.join(groups) == [{"params": [1, 3]}, {"lr": 0.1, "params": [2, 4]}]

@@ -1,0 +1,121 @@
+"""Many settings at once: a column of numbers that poses as one float, so that torch.optim runs unmodified.
+
+``Column`` is a ``float`` to whoever checks for one. Arithmetic with it stays a column, a comparison holds
+when it holds for every number, and ``Broadcast`` spreads it over the rows wherever torch expects a
+scalar (``alpha=``, ``value=``). Its own float value is NaN: whoever reads that instead shows it at once.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+
+class MixedError(ValueError):
+    """A comparison that holds for some numbers of a column only: ``holds`` (rows,) says for which."""
+
+    def __init__(self, holds: Tensor) -> None:
+        super().__init__("the optimizer asks something that has several answers in one column")
+        self.holds = holds
+
+
+class Column(float):
+    """Numbers of shape (rows,) that pose as one."""
+
+    rows: Tensor
+
+    def __new__(cls, rows: Tensor) -> Column:
+        """Make a column of a tensor of shape (rows,)."""
+        made = super().__new__(cls, float("nan"))
+        made.rows = rows
+        return made
+
+    def __bool__(self) -> bool:
+        return decide(self.rows != 0)
+
+    def __float__(self) -> float:
+        raise TypeError("a column is many numbers, not one")
+
+    __int__ = __index__ = __round__ = __trunc__ = __floor__ = __ceil__ = __float__  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
+
+
+def decide(holds: Tensor) -> bool:
+    """One answer for all rows, or ``MixedError``."""
+    if bool(holds.all()):
+        return True
+    if bool(holds.any()):
+        raise MixedError(holds)
+    return False
+
+
+def plain(value: Any) -> Any:
+    """The tensor of a column; anything else as it is."""
+    return value.rows if isinstance(value, Column) else value
+
+
+def arithmetic(function: Callable[..., Any], swap: bool) -> Callable[..., Any]:
+    """A method for Column: with numbers a column, with tensors a tensor."""
+
+    def method(self: Column, other: Any) -> Any:
+        """Apply the operator to every row."""
+        if not isinstance(other, int | float | Tensor):
+            return NotImplemented
+        left, right = (plain(other), self.rows) if swap else (self.rows, plain(other))
+        result = function(left, right)
+        return result if isinstance(other, Tensor) else Column(result)
+
+    return method
+
+
+def comparison(function: Callable[..., Any]) -> Callable[..., bool]:
+    """A method for Column that compares every row."""
+
+    def method(self: Column, other: Any) -> bool:
+        """Compare every row; ``MixedError`` when they differ."""
+        if isinstance(other, int | float | Tensor):
+            return decide(function(self.rows, plain(other)))
+        return NotImplemented  # type: ignore[no-any-return]
+
+    return method
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
+    setattr(Column, f"__{_name}__", arithmetic(getattr(operator, _name), swap=False))
+    setattr(Column, f"__r{_name}__", arithmetic(getattr(operator, _name), swap=True))
+for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
+    setattr(Column, f"__{_name}__", comparison(getattr(operator, _name)))
+Column.__neg__ = lambda self: self * -1.0  # type: ignore[method-assign]
+Column.__pos__ = lambda self: self  # type: ignore[method-assign]
+Column.__abs__ = lambda self: Column(plain(self).abs())  # type: ignore[method-assign]
+
+
+def scaled(name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
+    """What torch's fused operations with a scalar do, in torch's order of operations, with a column for it."""
+    self, *others = arguments
+    scale = plain(options.get("alpha", options.get("value")))
+    if name in ("add", "sub"):
+        return getattr(torch, name)(self, others[0] * scale)
+    return self + scale * others[0] * others[1] if name == "addcmul" else self + scale * others[0] / others[1]
+
+
+class Broadcast(TorchFunctionMode):
+    """Inside this mode torch takes columns for scalars and spreads them over the last axis, the rows."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Replace columns by tensors that broadcast."""
+        kwargs = kwargs or {}
+        arguments = [plain(argument) for argument in args]
+        if any(isinstance(kwargs.get(key), Column) for key in ("alpha", "value")):
+            name = func.__name__
+            base = name.rstrip("_")
+            if base not in ("add", "sub", "addcmul", "addcdiv") or set(kwargs) - {"alpha", "value"}:
+                raise TypeError(f"torch.{name} cannot take a column of numbers for a scalar")
+            result = scaled(base, arguments, kwargs)
+            return arguments[0].copy_(result) if name.endswith("_") else result
+        return func(*arguments, **{key: plain(value) for key, value in kwargs.items()})

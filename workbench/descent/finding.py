@@ -1,0 +1,100 @@
+"""What a comparison of descents or a sweep shows, in a sentence with its numbers, built from records alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+Limits = Mapping[str, float | None]
+
+
+def listed(names: list[str]) -> str:
+    """``A``, ``A and B``, ``A, B and C``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def rate_of(path: pd.DataFrame, variant: str) -> float | None:
+    """The learning rate of a variant's first step."""
+    rates = path.loc[(path["variant"] == variant) & path["lr"].notna(), "lr"]
+    return float(rates.iloc[0]) if len(rates) else None
+
+
+def finding(summary: pd.DataFrame, path: pd.DataFrame, tolerance: float, limits: Limits | None = None) -> str:
+    """Who reached the lowest value, who first, who diverged and by which limit; then who did neither.
+
+    ``limits`` gives the variants' critical rates where a formula is known. With several seeds a variant
+    counts as having reached it when every seed did.
+    """
+    finished = summary[~summary["outcome"].isin(["failed", "stopped"])]
+    names = [str(name) for name in summary["variant"].drop_duplicates()]
+    seeds = summary["seed"].nunique()
+    every = " in every seed" if seeds > 1 else ""
+    reached: dict[str, float] = {}
+    for name in names:
+        rows = finished[finished["variant"] == name]
+        if len(rows) == (summary["variant"] == name).sum() and (rows["outcome"] == "converged").all():
+            reached[name] = float(rows["steps"].median())
+    verb = "reaches" if len(reached) == 1 else "reach"
+    text = f"{len(reached)} of {len(names)} {verb} f - f_min ≤ {tolerance:g}{every}"
+    if reached:
+        steps = min(reached.values())
+        first = [name for name, count in reached.items() if count == steps]
+        after = "1 step" if steps == 1 else f"{steps:g} steps"
+        if len(names) == 1:
+            text += f", after {after}"
+        else:
+            text += f"; {listed(first)} first, after {after}" + (" (median)" if seeds > 1 else "")
+    sentences = [text + "."]
+    for name in [str(name) for name in finished.loc[finished["outcome"] == "diverged", "variant"].drop_duplicates()]:
+        rows = finished[(finished["variant"] == name) & (finished["outcome"] == "diverged")]
+        sentence = f"{name} diverged from step {int(rows['steps'].min())} on"
+        limit, rate = (limits or {}).get(name), rate_of(path, name)
+        if limit is not None and rate is not None:
+            side = "above" if rate > limit else "below"
+            sentence += f": its learning rate {rate:g} is {side} the limit {limit:g}"
+        sentences.append(sentence + ".")
+    for word, phrase in (("oscillating", "oscillates"), ("stuck", "is stuck"), ("slow", "is still on the way")):
+        group = [str(name) for name in finished.loc[finished["outcome"] == word, "variant"].drop_duplicates()]
+        if group:
+            plural = {"oscillates": "oscillate", "is stuck": "are stuck", "is still on the way": "are still on the way"}
+            sentences.append(f"{listed(group)} {phrase if len(group) == 1 else plural[phrase]}.")
+    for word, phrase in (("failed", "failed"), ("stopped", "stopped before the end")):
+        group = [str(name) for name in summary.loc[summary["outcome"] == word, "variant"].drop_duplicates()]
+        if group:
+            sentences.append(f"{listed(group)} {phrase}.")
+    return " ".join(sentences)
+
+
+def sweep_finding(sweep: pd.DataFrame, limits: Limits | None = None) -> str:
+    """Which variant tolerates the widest share of the settings, which the least, and how far theory is from it."""
+    if sweep.empty:
+        return "No setting was tried."
+    parameter = str(sweep["parameter"].iloc[0])
+    what = "learning rates" if parameter == "lr" else f"values of {parameter}"
+    converged = sweep["outcome"] == "converged"
+    shares = converged.groupby(sweep["variant"], sort=False).mean()
+    counts = {
+        str(name): f"{int(group.sum())} of {len(group)}"
+        for name, group in converged.groupby(sweep["variant"], sort=False)
+    }
+    low, high = sweep["setting"].min(), sweep["setting"].max()
+    best, worst = str(shares.idxmax()), str(shares.idxmin())
+    text = f"{counts[best]} {what} from {low:g} to {high:g} converge with {best}"
+    if len(shares) > 1:
+        tied = bool(shares[best] == shares[worst])
+        text += ", and as many with every other variant" if tied else f", {counts[worst]} with {worst}"
+    sentences = [text + "."]
+    for name in shares.index:
+        limit = (limits or {}).get(str(name))
+        if limit is None:
+            continue
+        rows = sweep[sweep["variant"] == name]
+        within = rows.loc[rows["outcome"] != "diverged", "setting"]
+        beyond = rows.loc[rows["outcome"] == "diverged", "setting"]
+        wrong = int((within > limit).sum() + (beyond < limit).sum())
+        agreement = (
+            "every setting agrees" if not wrong else f"{wrong} of {len(rows)} settings lie on the other side of it"
+        )
+        sentences.append(f"The limit of {name} is {limit:g}: {agreement}.")
+    return " ".join(sentences)

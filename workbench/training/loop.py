@@ -1,0 +1,407 @@
+"""One training run, from its plain description to its records."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from workbench.components import Clock, Data, Remedy
+from workbench.errors import WorkbenchError
+from workbench.experiment import Run
+from workbench.records import Recorder
+from workbench.registry import Registry, blame
+from workbench.training.data import prepare
+from workbench.training.network import Network, build, load_features
+from workbench.training.probes import Probe, norm, probe_steps
+from workbench.training.seeds import derive, generator
+
+LONGEST_CURVE = 2000  # training rows of one run: what a chart can show
+WRITE_EVERY = 0.25  # seconds between hand-overs to the recorder: a table costs more to make than a step
+TEST_BATCH = 2000
+
+
+def execute(run: Run, registry: Registry, recorder: Recorder) -> dict[str, Any]:
+    """Train a network as ``run`` (kind training or transfer) says; returns its summary row.
+
+    Rows go to the tables curve, layers and timing. ``step`` is the number of updates made when something was
+    measured: the training row of step 0 is of the untouched network. A loss that is not finite ends the run
+    with the outcome ``diverged``. Raises ``WorkbenchError``, which names the plugin, when a component fails.
+    The global random state is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        return Training(run, registry, recorder).execute()
+
+
+class EndedError(Exception):
+    """The training is over before its last step."""
+
+    def __init__(self, outcome: str, message: str) -> None:
+        super().__init__(message)
+        self.outcome, self.message = outcome, message
+
+
+class Training:
+    """Everything one run consists of; ``execute`` reads from top to bottom."""
+
+    def __init__(self, run: Run, registry: Registry, recorder: Recorder) -> None:
+        self.run, self.registry, self.recorder = run, registry, recorder
+        task, base = run.task, run.base
+        self.data: Data = prepare(task, run.seed, registry)
+        self.epochs: int = task["epochs"]
+        self.batch_size: int = min(task["batch_size"], len(self.data.train_y))
+        self.batches = math.ceil(len(self.data.train_y) / self.batch_size)
+        self.steps = self.epochs * self.batches
+        self.remedies: list[tuple[str, Remedy]] = [
+            (reference["use"], registry.make("remedy", reference)) for reference in base["remedies"]
+        ]
+        shape, classes = self.data.train_x.shape[1:], len(self.data.classes)
+        is_transfer = run.kind == "transfer"
+        self.network: Network = build(
+            base, task["model"], shape, classes, run.seed, self.remedies, registry, new_head=is_transfer
+        )
+        check_batch_norm(self.network, len(self.data.train_y), self.batch_size)
+        self.message = self.load_source()
+        torch.manual_seed(derive(run.seed, "noise"))
+        self.network.train()
+        first = self.order(0)[0]
+        for name, remedy in self.remedies:
+            with blame(registry, "remedy", name):
+                remedy.after_init(self.network, self.data.train_x[first])
+        self.parameters = list(self.network.parameters())
+        self.optimizer = self.make_optimizer()
+        self.rates = [group.get("lr") for group in self.optimizer.param_groups]
+        self.needs_closure = needs_closure(self.optimizer)
+        self.factor = self.make_schedule()
+        self.loss = self.make_loss()
+        self.before_step = self.overriding("before_step")
+        self.after_step = self.overriding("after_step")
+        self.probed = probe_steps(self.steps)
+        self.stride = math.ceil(self.steps / LONGEST_CURVE) or 1
+        self.rows: dict[str, list[dict[str, Any]]] = {"curve": [], "layers": [], "timing": []}
+        self.written = time.monotonic()
+        self.step, self.tested = 0, -1
+        self.final_loss = math.nan
+        self.accuracies: list[float] = []
+
+    # -- what happens, in order ----------------------------------------------------------------------------
+
+    def execute(self) -> dict[str, Any]:
+        """Train, and say how it went."""
+        began = time.perf_counter()
+        outcome = "finished"
+        try:
+            self.test(began)
+            if self.epochs == 0:
+                self.look()
+            for epoch in range(self.epochs):
+                self.train_epoch(epoch)
+                self.test(began)
+        except EndedError as end:
+            outcome = end.outcome
+            self.message = end.message
+            self.test(began)
+        finally:
+            self.write()
+        if outcome != "stopped":
+            self.recorder.save_weights(self.network.state_dict())
+        return {
+            "outcome": outcome,
+            "steps": self.step,
+            "final_loss": self.final_loss,
+            "final_accuracy": self.accuracies[-1],
+            "best_accuracy": max(self.accuracies),
+            "seconds": time.perf_counter() - began,
+            "message": self.message,
+        }
+
+    def train_epoch(self, epoch: int) -> None:
+        """One pass over the training split."""
+        for name, remedy in self.remedies:
+            with blame(self.registry, "remedy", name):
+                remedy.on_epoch(self.network, epoch)
+        self.network.train()
+        total, seen = 0.0, 0
+        try:
+            for index in self.order(epoch):
+                if self.recorder.stopped():
+                    raise EndedError("stopped", f"stopped at step {self.step} of {self.steps}")
+                loss = self.train_step(self.data.train_x[index], self.data.train_y[index])
+                total, seen = total + loss * len(index), seen + len(index)
+                if not math.isfinite(loss):
+                    raise EndedError("diverged", f"the loss is {loss} at step {self.step}")
+                self.recorder.progress(self.step, self.steps)
+        finally:
+            self.final_loss = total / seen if seen else self.final_loss
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in self.parameters):
+            raise EndedError("diverged", f"a weight is not finite after step {self.step - 1}")
+
+    def train_step(self, x: Tensor, y: Tensor) -> float:
+        """One update, and the batch's loss before it; a loss that is not finite leaves the weights alone."""
+        step = self.step
+        clock = Clock(step, self.steps, step / self.batches, self.epochs)
+        factor = self.factor(clock)
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            if rate is not None:
+                group["lr"] = rate * factor
+        probe = Probe(self.network, step) if step in self.probed else None
+        logits, loss_tensor = self.gradients(x, y)
+        loss = loss_tensor.item()
+        if probe is not None:
+            with self.naming_the_culprit():
+                probe.gradients()
+        if step % self.stride == 0 or step == self.steps - 1 or not math.isfinite(loss):
+            self.add_train_row(logits, y, loss)
+        if math.isfinite(loss):
+            self.change_gradients(clock)
+            self.take_step(x, y, loss_tensor, clock)
+            for name, remedy in self.after_step:
+                with blame(self.registry, "remedy", name):
+                    remedy.after_step(self.parameters, clock)
+            if probe is not None:
+                probe.update()
+            self.step += 1
+        if probe is not None:
+            self.rows["layers"] += probe.rows
+        if time.monotonic() - self.written > WRITE_EVERY:
+            self.write()
+        return loss
+
+    def look(self) -> None:
+        """Measure the untrained network on its first batch; nothing is changed."""
+        index = self.order(0)[0]
+        self.network.train()
+        probe = Probe(self.network, 0)
+        logits, loss = self.gradients(self.data.train_x[index], self.data.train_y[index])
+        with self.naming_the_culprit():
+            probe.gradients()
+        self.rows["layers"] += probe.rows
+        self.final_loss = loss.item()
+        self.add_train_row(logits, self.data.train_y[index], self.final_loss)
+        if not math.isfinite(self.final_loss):
+            raise EndedError("diverged", f"the loss is {self.final_loss} at step 0")
+
+    # -- the parts of a step -------------------------------------------------------------------------------
+
+    def order(self, epoch: int) -> tuple[Tensor, ...]:
+        """Batches of sample numbers: they depend on the seed and the epoch, on nothing else."""
+        shuffled = torch.randperm(len(self.data.train_y), generator=generator(self.run.seed, "order", epoch))
+        return torch.split(shuffled, self.batch_size)
+
+    def gradients(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (batch, classes) and the loss, with its gradient in every parameter."""
+        with self.naming_the_culprit():
+            self.network.zero_grad()
+            logits = self.network(x)
+            loss = self.loss(logits, y)
+            loss.backward()  # type: ignore[no-untyped-call]
+        return logits.detach(), loss.detach()
+
+    def change_gradients(self, clock: Clock) -> None:
+        """Let the remedies change the gradients."""
+        for name, remedy in self.before_step:
+            with blame(self.registry, "remedy", name):
+                remedy.before_step(self.parameters, clock)
+
+    def take_step(self, x: Tensor, y: Tensor, loss: Tensor, clock: Clock) -> None:
+        """Let the optimizer step. One that needs a closure (LBFGS, SAM) gets the known gradients first."""
+        known = [loss]
+
+        def closure() -> Tensor:
+            if known:
+                return known.pop()
+            _, again = self.gradients(x, y)
+            self.change_gradients(clock)
+            return again
+
+        with blame(self.registry, "optimizer", self.run.base["optimizer"]["use"]):
+            if self.needs_closure:
+                with torch.enable_grad():
+                    self.optimizer.step(closure)  # type: ignore[arg-type]
+            else:
+                self.optimizer.step()
+
+    @torch.no_grad()
+    def test(self, began: float) -> None:
+        """Loss and accuracy on the test split; a prediction with a logit that is not finite is wrong."""
+        if self.tested == self.step:
+            return
+        self.tested = self.step
+        self.network.eval()
+        loss, correct = 0.0, 0
+        with self.naming_the_culprit():
+            for x, y in zip(
+                *(torch.split(part, TEST_BATCH) for part in (self.data.test_x, self.data.test_y)), strict=True
+            ):
+                logits = self.network(x)
+                loss += functional.cross_entropy(logits, y, reduction="sum").item()
+                correct += right(logits, y)
+        count = len(self.data.test_y)
+        self.accuracies.append(correct / count)
+        here = {"step": self.step, "epoch": self.step / self.batches}
+        self.rows["curve"].append(here | {"split": "test", "loss": loss / count, "accuracy": self.accuracies[-1]})
+        self.rows["timing"].append(here | {"seconds": time.perf_counter() - began})
+
+    def add_train_row(self, logits: Tensor, y: Tensor, loss: float) -> None:
+        """A row of the curve; the gradient's norm is that of all parameters, before any remedy changed it."""
+        parts = [norm(parameter.grad) for parameter in self.parameters if parameter.grad is not None]
+        self.rows["curve"].append(
+            {
+                "step": self.step,
+                "epoch": self.step / self.batches,
+                "split": "train",
+                "loss": loss,
+                "accuracy": right(logits, y) / len(y),
+                "lr": self.rate(),
+                "grad_norm": math.hypot(*parts),
+            }
+        )
+
+    def rate(self) -> float:
+        """The learning rate of the first group; NaN for an optimizer without one."""
+        return float(self.optimizer.param_groups[0].get("lr", math.nan))
+
+    def write(self) -> None:
+        """Hand the rows so far to the recorder."""
+        for table, rows in self.rows.items():
+            if rows:
+                self.recorder.add(table, rows)
+                self.rows[table] = []
+        self.written = time.monotonic()
+
+    # -- what is made once -----------------------------------------------------------------------------------
+
+    def load_source(self) -> str:
+        """Take over the source's features; says how many layers."""
+        if self.run.kind != "transfer":
+            return ""
+        if self.run.source is None:
+            return "from scratch: new weights in every layer"
+        weights = self.recorder.load_weights(self.run.source.id(self.registry))
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
+            raise WorkbenchError(
+                "the training on the source diverged, so there is nothing to transfer; change the base"
+            )
+        loaded, count = load_features(self.network, weights), len(self.network.weight_layers)
+        if not loaded:
+            raise WorkbenchError(
+                "no layer of the source fits this network (the last one is always new): give both the same model, "
+                "with at least one hidden layer"
+            )
+        return f"{loaded} of {count} weight layers taken over from the source, the last one is new"
+
+    def make_optimizer(self) -> torch.optim.Optimizer:
+        """The optimizer on one group a layer; groups that no remedy made different are joined again."""
+        groups: list[dict[str, Any]] = [{"params": list(stage.parameters())} for stage in self.network.stages]
+        groups = [group for group in groups if group["params"]]
+        for name, remedy in self.remedies:
+            with blame(self.registry, "remedy", name):
+                groups = remedy.edit_param_groups(groups)
+        optimizer = self.registry.make("optimizer", self.run.base["optimizer"], join(groups))
+        with blame(self.registry, "optimizer", self.run.base["optimizer"]["use"]):
+            if not isinstance(optimizer, torch.optim.Optimizer):
+                raise TypeError(f"its factory must return a torch.optim.Optimizer, not {type(optimizer).__name__}")
+        for name, remedy in self.remedies:
+            with blame(self.registry, "remedy", name):
+                optimizer = remedy.wrap_optimizer(optimizer)
+        return optimizer
+
+    def make_schedule(self) -> Callable[[Clock], float]:
+        """The factor on the learning rate, with the remedies' changes."""
+        reference = self.run.base["schedule"]
+        settings = {key: value for key, value in reference.items() if key != "use"}
+        factor: Callable[[Clock], float] = partial(self.registry.get("schedule", reference["use"]).factory, **settings)
+        for name, remedy in self.remedies:
+            with blame(self.registry, "remedy", name):
+                factor = remedy.edit_schedule(factor)
+
+        def blamed(clock: Clock) -> float:
+            with self.naming_the_culprit(("schedule", reference["use"])):
+                return factor(clock)
+
+        return blamed
+
+    def make_loss(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """Cross-entropy of logits, with the remedies' changes."""
+        loss: Callable[[Tensor, Tensor], Tensor] = functional.cross_entropy
+        for name, remedy in self.remedies:
+            with blame(self.registry, "remedy", name):
+                loss = remedy.edit_loss(loss)
+        return loss
+
+    def overriding(self, method: str) -> list[tuple[str, Remedy]]:
+        """The remedies that do something there: the others need not be asked at every step."""
+        return [each for each in self.remedies if getattr(type(each[1]), method) is not getattr(Remedy, method)]
+
+    @contextmanager
+    def naming_the_culprit(self, otherwise: tuple[str, str] | None = None) -> Iterator[None]:
+        """Blame the plugin in whose files an exception arose; else the model, or what ``otherwise`` names."""
+        try:
+            yield
+        except WorkbenchError:
+            raise
+        except Exception as error:
+            kind, name = (
+                culprit(error, self.run, self.registry) or otherwise or ("model", self.run.task["model"]["use"])
+            )
+            with blame(self.registry, kind, name):
+                raise
+
+
+def culprit(error: Exception, run: Run, registry: Registry) -> tuple[str, str] | None:
+    """The component of a run whose plugin's files stand deepest in the traceback, if any."""
+    files = []
+    trace = error.__traceback__
+    while trace is not None:
+        files.append(Path(trace.tb_frame.f_code.co_filename))
+        trace = trace.tb_next
+    for file in reversed(files):
+        for kind, reference in run.references():
+            home = Path(registry.owner(kind, reference["use"]).path)
+            if file == home or home in file.parents:
+                return kind, reference["use"]
+    return None
+
+
+def needs_closure(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether ``step`` cannot be called without a closure."""
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    return closure is not None and closure.default is inspect.Parameter.empty
+
+
+def join(groups: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Put the parameters of groups with equal settings into one: the optimizer does fewer, larger steps."""
+    joined: list[dict[str, Any]] = []
+    for group in groups:
+        settings = {key: value for key, value in group.items() if key != "params"}
+        for other in joined:
+            if settings == {key: value for key, value in other.items() if key != "params"}:
+                other["params"] += group["params"]
+                break
+        else:
+            joined.append(settings | {"params": list(group["params"])})
+    return joined
+
+
+def right(logits: Tensor, y: Tensor) -> int:
+    """How many predictions are right; one with a logit that is not finite never is."""
+    return int(((logits.argmax(dim=1) == y) & torch.isfinite(logits).all(dim=1)).sum())
+
+
+def check_batch_norm(network: nn.Module, samples: int, batch_size: int) -> None:
+    """Refuse a last batch of one sample, of which batch norm cannot take a variance."""
+    normed = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
+    if normed and (samples % batch_size == 1 or batch_size == 1):
+        raise WorkbenchError(
+            f"task.batch_size = {batch_size}: with {samples} training samples the last batch holds one sample, and "
+            "batch norm needs two; choose another batch_size"
+        )
