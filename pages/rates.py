@@ -1,12 +1,11 @@
 """Learning rates: how much of one setting each optimizer tolerates."""
 
-from workbench_ui.body import Picture, Result, experiment_page
-from workbench_ui.tables import sweep_table
-
 from workbench import registry
 from workbench.charts import sweep as charts
 from workbench.descent.finding import sweep_finding
 from workbench.descent.limits import limit
+from workbench_ui.body import Picture, Result, experiment_page
+from workbench_ui.tables import sweep_table
 
 
 def limits(result: Result) -> dict[str, float | None]:
@@ -34,7 +33,7 @@ def strips(result: Result) -> list[Picture]:
 experiment_page(
     "rates",
     default="tolerance",
-    sentence="One setting tried over a range, for every optimizer: where it converges, how soon, and where it does not.",
+    sentence="One setting tried over a range, for every optimizer: where it converges, how soon, and where not.",
     finding=say,
     views={"Tolerance": strips},
     table=sweep_table,

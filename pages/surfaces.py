@@ -7,9 +7,6 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from workbench_ui import viewport
-from workbench_ui.body import Picture, Result, experiment_page
-from workbench_ui.tables import descent_table
 
 from workbench import registry
 from workbench.charts import descent as charts
@@ -17,6 +14,9 @@ from workbench.descent.contours import contours
 from workbench.descent.finding import finding
 from workbench.descent.limits import limit
 from workbench.descent.surface import Landscape
+from workbench_ui import viewport
+from workbench_ui.body import Picture, Result, experiment_page
+from workbench_ui.tables import descent_table
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
@@ -43,7 +43,9 @@ def grounds(result: Result) -> Iterator[Ground]:
         variants.setdefault(json.dumps(job.run.task["surface"], sort_keys=True), []).append(job.run.variant)
     for text, names in variants.items():
         place = Landscape(json.loads(text), known)
-        path, summary = (rows[rows["variant"].isin(names)] for rows in map(result.records.get, ("path", "summary")))
+        path, summary = (
+            rows[rows["variant"].isin(names)] for rows in (result.records["path"], result.records["summary"])
+        )
         if len(path):
             yield Ground(place, path, summary, f" on {place.component.title}" if len(variants) > 1 else "")
 
@@ -84,8 +86,9 @@ def values(result: Result) -> list[Picture]:
     return [
         Picture(
             f"value by step{ground.name}",
-            [charts.values(ground.path, ground.summary, ground.landscape.lowest, tolerance)],
+            [charts.values(ground.path, ground.summary, ground.landscape.lowest, tolerance, narrow=viewport.narrow())],
             note,
+            charts.values(ground.path, ground.summary, ground.landscape.lowest, tolerance),
         )
         for ground in grounds(result)
     ]
@@ -97,8 +100,9 @@ def distance(result: Result) -> list[Picture]:
     return [
         Picture(
             f"distance by step{ground.name}",
-            [charts.distance(ground.path, ground.summary, ground.landscape.bottom)],
+            [charts.distance(ground.path, ground.summary, ground.landscape.bottom, narrow=viewport.narrow())],
             note,
+            charts.distance(ground.path, ground.summary, ground.landscape.bottom),
         )
         for ground in grounds(result)
     ]

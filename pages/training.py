@@ -1,12 +1,12 @@
 """Training: variants side by side, and the gradients of every layer while they train."""
 
 import streamlit as st
-from workbench_ui import viewport
-from workbench_ui.body import Picture, Result, experiment_page
-from workbench_ui.tables import training_table
 
 from workbench.charts import training as charts
 from workbench.training.finding import finding
+from workbench_ui import viewport
+from workbench_ui.body import Picture, Result, experiment_page
+from workbench_ui.tables import training_table
 
 
 def say(result: Result) -> str:
@@ -21,7 +21,8 @@ def learning(result: Result) -> list[Picture]:
     if not len(curve):
         return []
     with st.container(horizontal=True):
-        by = st.segmented_control("x axis", ["epoch", "step"], default="epoch", key="training.by", required=True)
+        axes: tuple[charts.Axis, ...] = ("epoch", "step")
+        by = st.segmented_control("x axis", axes, default="epoch", key="training.by", required=True)
         log = st.toggle("log loss", value=True, key="training.log")
         smooth = st.slider("smoothing", 0.0, 0.98, 0.0, key="training.smooth", width=220)
     panels = [

@@ -1,12 +1,11 @@
 """Transfer: what a trained network brings to a new task, frozen or not."""
 
-from workbench_ui import viewport
-from workbench_ui.body import Picture, Result, experiment_page
-from workbench_ui.tables import training_table
-
 from workbench.charts import training as charts
 from workbench.charts.transfer import accuracy_by_strategy
 from workbench.training.finding import transfer_finding
+from workbench_ui import viewport
+from workbench_ui.body import Picture, Result, experiment_page
+from workbench_ui.tables import training_table
 
 
 def say(result: Result) -> str:

@@ -144,8 +144,8 @@ def trained(
         now = {job.id: bench.status(job) for job in shown_jobs}
         result = Result(shown, shown_jobs, bench.records(shown_jobs), now)
         still = any(status.live for status in now.values())
-        if live and not still:
-            st.rerun()
+        if still != live or st.session_state[f"{page}.shown"] != dump(shown):
+            st.rerun()  # a click in here reruns only this fragment, which knows nothing of the new experiment
         toolbar = header(page, shown.title, sentence)
         with toolbar:
             run_button(page, experiment, jobs, shown_jobs, still, changed=shown_jobs is not jobs)
@@ -248,7 +248,11 @@ def show(
     rows, columns = table(result)
     if len(rows):
         st.dataframe(
-            rows, column_config=columns, hide_index=True, height="content", alt="One row a variant: how it ended and what it cost."
+            rows,
+            column_config=columns,
+            hide_index=True,
+            height="content",
+            alt="One row a variant: how it ended and what it cost.",
         )
     if result.experiment.lesson:
         with st.expander("What to look at", icon=":material/school:", expanded=True):

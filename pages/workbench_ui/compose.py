@@ -6,9 +6,9 @@ import copy
 from typing import Any
 
 import streamlit as st
-from workbench.charts.style import variant_colors
 
 from workbench import Param, registry
+from workbench.charts.style import variant_colors
 from workbench.errors import WorkbenchError
 from workbench.experiment import BASES, SCRATCH, TASKS, Experiment, dump, merge, parse, spell, vary
 from workbench_ui import state

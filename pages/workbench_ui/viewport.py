@@ -36,6 +36,11 @@ def width() -> int:
     return int(answer.get("width") or USUAL)
 
 
+def narrow() -> bool:
+    """Whether a legend finds no room beside a chart."""
+    return width() < 640
+
+
 def panels(least: int, most: int = 4, axis: int = 80, gap: int = 16) -> tuple[int, int]:
     """The width of each panel of small multiples, and how many stand side by side.
 

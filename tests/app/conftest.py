@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+
 from workbench_ui.bench import open_bench
 
 CHECKOUT = Path(__file__).parents[2]

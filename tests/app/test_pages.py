@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from workbench_ui.bench import open_bench
-from workbench_ui.compose import numbers
-from workbench_ui.state import lesson, lessons
 
 from workbench import Param, registry
 from workbench.experiment import dump, parse, resolve
 from workbench.runs.bench import plan
+from workbench_ui.bench import open_bench
+from workbench_ui.compose import numbers
+from workbench_ui.state import lesson, lessons
 
 Visit = Callable[..., AppTest]
 CHECKOUT = Path(__file__).parents[2]

@@ -10,6 +10,7 @@ import pytest
 
 playwright = pytest.importorskip("playwright.sync_api", reason='needs: pip install -e ".[browser]"')
 expect = playwright.expect
+expect.set_options(timeout=60_000)
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -124,9 +125,9 @@ def test_pictures_and_experiments_can_be_downloaded(page, app, tmp_path: Path) -
     visit(page, app, "surfaces")
     expect(charts(page).first).to_be_visible()
     page.get_by_role("button", name="Share").click()
-    for name, start in (("PNG", b"\x89PNG"), ("SVG", b"<svg"), ("Experiment", b"format = 1")):
+    for name, start in (("PNG", b"\x89PNG"), ("SVG", b"<svg"), ("Experiment (TOML)", b"format = 1")):
         with page.expect_download() as download:
-            page.get_by_role("button", name=name).first.click()
+            page.get_by_role("button", name=name, exact=True).first.click()
         content = Path(download.value.path()).read_bytes()
         assert start in content[:400], name
         if name == "SVG":
@@ -141,6 +142,7 @@ def test_a_dropped_plugin_appears_everywhere_and_a_broken_one_only_in_the_list(p
         visit(page, app, name)
         box = page.get_by_role("combobox", name=re.compile("^optimizer|Selected.*optimizer", re.I)).first
         box.click()
+        box.fill("Sign")
         expect(page.get_by_role("option", name="SignSGD").first).to_be_visible()
         page.keyboard.press("Escape")
     (app.plugins / "sign_sgd.py").write_text(SIGN_SGD + "\ndef broken(:\n")
@@ -157,8 +159,7 @@ def test_a_narrow_screen_scrolls_no_page_sideways(page, app, name) -> None:
     visit(page, app, name)
     if name not in ("", "plugins"):
         expect(charts(page).first).to_be_attached()
-    width = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
-    assert width <= 420
+    page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollWidth <= 420", timeout=20_000)
 
 
 def test_no_traceback_reaches_the_log_in_all_this(app) -> None:

@@ -91,7 +91,7 @@ def test_only_some_seeds_diverged():
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ([1e-6, 1.0], "the gradient of a is 1e+06 times smaller in layer 1 (nearest the input) than in layer 2."),
+        ([1e-6, 1.0], "the gradient of a is 1 million times smaller in layer 1 (nearest the input) than in layer 2."),
         ([86.0, 1.0], "is 86 times larger in layer 1"),
         ([0.0, 1.0], "At the start the gradient of a is exactly 0 in layer 1."),
         ([1.0, 2.0], "In no variant do the first and the last layer's gradients differ tenfold at the start."),

@@ -13,7 +13,6 @@ import pandas as pd
 from workbench.charts.crop import Box, crop, thin
 from workbench.charts.style import (
     INK,
-    PALETTE,
     QUIET,
     colors_of,
     counted,
@@ -190,23 +189,39 @@ def paths(
 
 
 def values(
-    path: pd.DataFrame, summary: pd.DataFrame, lowest: float, tolerance: float | None = None, title: str = ""
+    path: pd.DataFrame,
+    summary: pd.DataFrame,
+    lowest: float,
+    tolerance: float | None = None,
+    title: str = "",
+    narrow: bool = False,
 ) -> alt.LayerChart:
     """How far above the lowest value each variant is at each step, on a log axis."""
     gaps = [value - lowest for value in path["value"]]
-    return by_step(path, summary, gaps, "value above the lowest", tolerance, title)
+    return by_step(path, summary, gaps, "value above the lowest", tolerance, title, narrow)
 
 
-def distance(path: pd.DataFrame, summary: pd.DataFrame, to: tuple[float, float], title: str = "") -> alt.LayerChart:
+def distance(
+    path: pd.DataFrame, summary: pd.DataFrame, to: tuple[float, float], title: str = "", narrow: bool = False
+) -> alt.LayerChart:
     """How far from the point ``to`` each variant is at each step, on a log axis."""
     away = [math.hypot(x - to[0], y - to[1]) for x, y in zip(path["x"], path["y"], strict=True)]
-    return by_step(path, summary, away, f"distance to ({to[0]:.3g}, {to[1]:.3g})", None, title)
+    return by_step(path, summary, away, f"distance to ({to[0]:.3g}, {to[1]:.3g})", None, title, narrow)
 
 
 def by_step(
-    path: pd.DataFrame, summary: pd.DataFrame, heights: Iterable[float], label: str, tolerance: float | None, title: str
+    path: pd.DataFrame,
+    summary: pd.DataFrame,
+    heights: Iterable[float],
+    label: str,
+    tolerance: float | None,
+    title: str,
+    narrow: bool = False,
 ) -> alt.LayerChart:
-    """One line per variant on a log axis; lines that leave the plot end in a mark at its border."""
+    """One line per variant on a log axis; lines that leave the plot end in a mark at its border.
+
+    ``narrow`` puts the legend above the plot, where a screen has no room beside it.
+    """
     table = path[["variant", "seed", "step"]].assign(height=list(heights))
     titles = panel_titles(summary)
     names = list(titles)
@@ -244,18 +259,12 @@ def by_step(
         scale=alt.Scale(type="log", domain=[10 ** box[2], 10 ** box[3]], nice=False),
         axis=alt.Axis(format="~e", tickCount=8),
     )
-    legend = alt.Legend(orient="right", labelLimit=260, symbolStrokeWidth=3)
-    dashed = names[len(PALETTE) :]  # these share a colour with another; a second legend shows their dashes
-    dash = (
-        alt.StrokeDash(
-            "variant:N",
-            title="dashed",
-            scale=variant_dashes(names),
-            legend=alt.Legend(orient="right", labelLimit=260, values=dashed, symbolStrokeWidth=3),
-        )
-        if dashed
-        else alt.Undefined
+    legend = (
+        alt.Legend(orient="top", columns=2, labelLimit=150, symbolStrokeWidth=3)
+        if narrow
+        else alt.Legend(orient="right", labelLimit=260, symbolStrokeWidth=3)
     )
+    dash = alt.StrokeDash("variant:N", title=None, scale=variant_dashes(names), legend=legend)
     base = alt.Chart(shown).encode(x=x, y=y)
     layers: list[Any] = [
         base.mark_line(strokeWidth=2).encode(
@@ -272,7 +281,7 @@ def by_step(
                 "mark:N",
                 title=None,
                 scale=alt.Scale(domain=["leaves the plot"], range=["triangle-up"]),
-                legend=alt.Legend(symbolFillColor=INK, symbolStrokeColor=INK),
+                legend=alt.Legend(orient="top" if narrow else "right", symbolFillColor=INK, symbolStrokeColor=INK),
             ),
             tooltip=["variant:N", alt.Tooltip("step:Q", title="leaves the plot at step")],
         ),

@@ -68,7 +68,8 @@ def framed(chart: alt.Chart, title: str, finding: str, lines: list[str], theme: 
         subtitlePadding=6,
         offset=14,
     )
-    whole = alt.vconcat(chart, foot, spacing=16, title=heading).resolve_scale(color="independent", strokeDash="independent", shape="independent")
+    whole = alt.vconcat(chart, foot, spacing=16, title=heading)
+    whole = whole.resolve_scale(color="independent", strokeDash="independent", shape="independent")
     spec: dict[str, Any] = whole.to_dict()
     config = {
         "background": BACKGROUND[theme],

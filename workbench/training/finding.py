@@ -156,9 +156,14 @@ def steepest(layers: pd.DataFrame) -> list[str]:
 
 
 def times(ratio: float) -> str:
-    """``38 times larger`` or ``1.2e+06 times smaller``."""
+    """``38 times larger`` or ``1.2 million times smaller``."""
     size, word = (ratio, "larger") if ratio >= 1 else (1 / ratio, "smaller")
-    return f"{size:.2g} times {word}" if size < 100 or size >= 1e5 else f"{size:.0f} times {word}"
+    if size < 1e5:
+        return f"{size:.2g} times {word}" if size < 100 else f"{size:.0f} times {word}"
+    unit, name = next(
+        (unit, name) for unit, name in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand")) if size >= unit
+    )
+    return f"{size / unit:.2g} {name} times {word}" if size < 1e12 else f"{size:.1e} times {word}"
 
 
 def epoch_one(test: pd.DataFrame) -> pd.Series:
