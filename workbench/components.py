@@ -122,14 +122,14 @@ def check_name(name: Any) -> None:
 
 def check_params(owner: str, params: Any) -> tuple[Param, ...]:
     """Return ``params`` as a tuple, or raise when one is no Param or a name comes twice."""
-    params = tuple(params)
-    for param in params:
+    checked: tuple[Any, ...] = tuple(params)
+    for param in checked:
         if not isinstance(param, Param):
             raise TypeError(f"{owner!r}: {param!r} in params is not a Param")
-    names = [param.name for param in params]
+    names = [param.name for param in checked]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"{owner!r}: the Param {sorted(twice)[0]!r} is given twice")
-    return params
+    return checked
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
 import logging
 import os
+import re
 import sys
 import threading
-import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, distributions, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,7 +25,7 @@ from typing import Any
 import pluggy
 
 from workbench import hookspecs, house
-from workbench.components import KINDS, AnyComponent, Param, hook_names
+from workbench.components import KINDS, AnyComponent, Param, Remedy, check_name, check_params, hook_names
 from workbench.errors import UnknownComponent, WorkbenchError, allowed_names
 
 log = logging.getLogger("workbench.registry")
@@ -93,7 +95,7 @@ class Registry:
         return self._owners[kind, name]
 
     def settings(self, kind: str, name: str, given: dict[str, Any]) -> dict[str, Any]:
-        """All settings of a component, in its own types; raises ``ValueError(key, message)`` on a wrong one."""
+        """All settings of a component, in its own types; raises ``SettingError`` on a wrong one."""
         params: dict[str, Param] = {param.name: param for param in self.get(kind, name).params}
         for key in given:
             if key not in params:
@@ -116,41 +118,60 @@ class Registry:
                 return component(**settings)
             return component.factory(*arguments, **settings)
 
-    def load(self, plugin: Plugin, module: ModuleType) -> None:
-        """Take in one plugin's module: check its hooks, then call each of them alone."""
+    def load(self, plugin: Plugin, module: Any) -> None:
+        """Take in one plugin (a module, or an object with hooks): check its hooks, then call each alone."""
         self.plugins.append(plugin)
-        specs = {hook: kind for kind, hook in hook_names().items()}
-        implementations = [
-            name for name in vars(module) if self._manager.parse_hookimpl_opts(module, name) is not None
-        ]
-        if not implementations:
-            plugin.errors.append(
-                "it registers nothing: mark a function such as register_optimizers with @hookimpl"
-            )
-        usable = ModuleType(plugin.name)  # only sound hooks reach pluggy, which would refuse the whole plugin
-        for name in implementations:
-            if name not in specs:
-                plugin.errors.append(f"unknown hook {name!r}; {allowed_names(name, specs)}")
-                continue
-            arguments = pluggy._hooks.varnames(vars(module)[name])[0]
-            if set(arguments) - {"register"}:
-                plugin.errors.append(f"{name} takes the one argument 'register', not {', '.join(arguments)}")
-                continue
-            setattr(usable, name, vars(module)[name])
-        self._manager.register(usable, plugin.name)
+        try:
+            usable = self._sound_hooks(plugin, module)
+            self._manager.register(usable, f"{len(self.plugins)} {plugin.name}")  # two folders may share a name
+        except Exception as error:
+            log.info("plugin %s", plugin.name, exc_info=True)
+            plugin.errors.append(f"its hooks cannot be used: {describe(error)}")
+            return
         for kind, hook in hook_names().items():
-            self._call(kind, hook, plugin, usable)
-        for error in plugin.errors:
-            log.warning("plugin %s (%s): %s", plugin.name, plugin.path, error)
+            if hasattr(usable, hook):
+                self._call(kind, hook, plugin, usable)
+
+    def _sound_hooks(self, plugin: Plugin, module: Any) -> ModuleType:
+        """The hooks that pluggy can call; it would refuse the whole plugin because of a wrong one."""
+        specs = {hook: kind for kind, hook in hook_names().items()}
+        marked = {name: self._manager.parse_hookimpl_opts(module, name) for name in dir(module)}
+        found = {name: options.get("specname") or name for name, options in marked.items() if options is not None}
+        unmarked = [name for name in dir(module) if name in specs and name not in found]
+        if unmarked:
+            plugin.errors.append(f"{unmarked[0]} is not marked, so it is not called; put @hookimpl above it")
+        elif not found:
+            plugin.errors.append("it registers nothing; mark a function such as register_optimizers with @hookimpl")
+        usable = ModuleType(plugin.name)
+        for name, hook in found.items():
+            function = getattr(module, name)
+            arguments = list(inspect.signature(function).parameters)
+            if hook not in specs:
+                plugin.errors.append(f"unknown hook {hook!r}; {allowed_names(hook, specs)}")
+            elif arguments != ["register"]:
+                given = ", ".join(arguments) or "nothing"
+                plugin.errors.append(f"{name} takes {given}; write it as def {hook}(register)")
+            elif inspect.isgeneratorfunction(function):
+                plugin.errors.append(f"{name} uses yield, so nothing is registered; call register(...) instead")
+            else:
+                setattr(usable, hook, function)
+        return usable
 
     def _call(self, kind: str, hook: str, plugin: Plugin, module: ModuleType) -> None:
         others = [other for other in self._manager.get_plugins() if other is not module]
-        register = Register(self, kind, plugin)
+        known = len(plugin.components) + len(plugin.errors)
         try:
-            self._manager.subset_hook_caller(hook, others)(register=register)
-        except Exception as error:
-            log.debug("plugin %s", plugin.name, exc_info=True)
-            plugin.errors.append(f"{hook} raised {describe(error)}")
+            returned = self._manager.subset_hook_caller(hook, others)(register=Register(self, kind, plugin))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            log.info("plugin %s: %s", plugin.name, hook, exc_info=True)
+            plugin.errors.append(f"{hook} raised {describe(error, plugin.path)}")
+            return
+        if returned:
+            plugin.errors.append(f"{hook} returned {returned[0]!r:.80}; hand it to register(...) instead")
+        elif len(plugin.components) + len(plugin.errors) == known:
+            plugin.errors.append(f"{hook} registered nothing; call register(...) in it, once for each {kind}")
 
     def add(self, kind: str, component: AnyComponent, plugin: Plugin) -> None:
         """Register one component for a plugin, or note why not."""
@@ -185,6 +206,7 @@ class Register:
         self._registry, self._kind, self._plugin = registry, kind, plugin
 
     def __call__(self, component: AnyComponent) -> None:
+        """Register one component; what is wrong with it is noted and the next one goes on."""
         self._registry.add(self._kind, component, self._plugin)
 
 
@@ -198,52 +220,77 @@ class blame:
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, Exception) and not isinstance(error, WorkbenchError):
+        if isinstance(error, Exception | SystemExit) and not isinstance(error, WorkbenchError):
             owner = self.registry.owner(self.kind, self.name)
             raise WorkbenchError(
-                f"{self.kind} {self.name!r} of plugin {owner.name!r} failed: {describe(error)}"
+                f"{self.kind} {self.name!r} of plugin {owner.name!r} failed: {describe(error, owner.path)}"
             ) from error
 
 
 def wrong_type(kind: str, component: Any) -> str:
     """Why a component cannot be registered as this kind, or an empty text."""
-    wanted = KINDS[kind]
-    from workbench.components import Remedy, check_name, check_params
-
+    hook, wanted = hook_names()[kind], KINDS[kind]
     if wanted is Remedy:
         if not (isinstance(component, type) and issubclass(component, Remedy)):
-            return f"{hook_names()[kind]} takes subclasses of Remedy, not {component!r:.80}"
-        try:
-            check_name(getattr(component, "name", None))
-            component.params = check_params(component.name, component.params)
-        except (TypeError, ValueError) as error:
-            return f"remedy {component.__name__}: {error}"
-        component.title = component.title or component.name.replace("_", " ")
-        component.summary = component.summary or (component.__doc__ or "").strip().split("\n")[0]
-        return ""
-    if not isinstance(component, wanted):
-        return f"{hook_names()[kind]} takes {wanted.__name__} objects, not {component!r:.80}"
+            return f"{hook} takes subclasses of Remedy, not {component!r:.80}"
+        return wrong_remedy(component)
+    return "" if isinstance(component, wanted) else f"{hook} takes {wanted.__name__} objects, not {component!r:.80}"
+
+
+def wrong_remedy(remedy: type[Remedy]) -> str:
+    """Check a remedy's class and complete its title and summary; returns what is wrong with it."""
+    try:
+        check_name(getattr(remedy, "name", None))
+        remedy.params = check_params(remedy.name, remedy.params)
+    except (TypeError, ValueError) as error:
+        return f"remedy {remedy.__name__}: {error}"
+    if hidden := [param.name for param in remedy.params if hasattr(Remedy, param.name)]:
+        return f"remedy {remedy.name!r}: the Param {hidden[0]!r} would hide what Remedy calls so; rename it"
+    own = vars(remedy)  # not what a parent class says: that is another remedy
+    remedy.title = own.get("title") or remedy.name.replace("_", " ")
+    remedy.summary = own.get("summary") or (remedy.__doc__ or "").strip().split("\n")[0]
     return ""
 
 
-def describe(error: BaseException) -> str:
-    """One line for an exception: its type, its message, and for a syntax error the place."""
+def describe(error: BaseException, path: str = "") -> str:
+    """One line for an exception: its type, its message, and the line under ``path`` that it came from."""
     if isinstance(error, SyntaxError):
         return f"SyntaxError: {error.msg} ({Path(error.filename or '?').name}, line {error.lineno})"
-    text = " ".join(str(error).split())[:300]
+    try:
+        text = " ".join(str(error).split())[:300]
+    except Exception as second:
+        text = f"(no message: {type(second).__name__} while writing it)"
     if isinstance(error, ModuleNotFoundError) and error.name:
         text += f" (if it is a package: pip install {error.name.split('.')[0]})"
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    name = type(error).__name__
+    return (f"{name}: {text}" if text else name) + (origin(error, Path(path)) if path else "")
+
+
+def origin(error: BaseException, path: Path) -> str:
+    """The innermost line of code under ``path``, as `` (file.py, line 3)``; empty when there is none."""
+    trace, place = error.__traceback__, ""
+    while trace is not None:
+        file = Path(trace.tb_frame.f_code.co_filename)
+        if file == path or path in file.parents:
+            place = f" ({file.name}, line {trace.tb_lineno})"
+        trace = trace.tb_next
+    return place
 
 
 @dataclass(frozen=True)
 class Source:
-    """A plugin that was found but not yet imported."""
+    """A plugin that was found but not yet imported; ``problem`` says why it cannot be."""
 
     name: str
     place: str
     path: Path | None = None
     entry: EntryPoint | None = None
+    problem: str = ""
+
+    @property
+    def where(self) -> str:
+        """The path or the entry point, for people."""
+        return str(self.path) if self.path else self.entry.value if self.entry else ""
 
     def files(self) -> list[Path]:
         """Its source files, for noticing that they changed."""
@@ -261,76 +308,141 @@ def find() -> Iterator[Source]:
     names = None if allowed is None else {name.strip() for name in allowed.split(",")}
     others = [source for source in in_folder(own, "plugins") if source.name not in BUILTINS]
     for folder in filter(None, os.environ.get("WORKBENCH_PLUGINS", "").split(os.pathsep)):
-        others += in_folder(Path(folder).expanduser(), "WORKBENCH_PLUGINS")
-    others += [Source(entry.name, "installed", entry=entry) for entry in entry_points(group="workbench")]
-    yield from (source for source in others if names is None or source.name in names)
+        others += in_folder(Path(os.path.expanduser(folder)).absolute(), "WORKBENCH_PLUGINS")  # noqa: PTH111
+    others += installed()
+    seen: set[Path | None] = set()
+    for source in others:
+        if (names is None or source.name in names) and (source.path is None or source.path not in seen):
+            seen.add(source.path)
+            yield source
 
 
 def in_folder(folder: Path, place: str) -> list[Source]:
     """The packages and single files in a folder that can be plugins."""
-    if not folder.is_dir():
-        return [Source(folder.name, place, folder)] if place == "WORKBENCH_PLUGINS" else []
-    if (folder / "__init__.py").is_file():  # the plugin itself was named instead of the folder around it
+    wanted = place == "WORKBENCH_PLUGINS"
+    if wanted and (folder / "__init__.py").is_file():  # the plugin itself was named instead of the folder around it
         return [Source(folder.name, place, folder)]
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        problem = f"the folder cannot be read: {error.strerror}; check WORKBENCH_PLUGINS"
+        return [Source(folder.name, place, folder, problem=problem)] if wanted else []
     return [
-        Source(path.stem, place, path)
-        for path in sorted(folder.iterdir())
+        Source(path.stem if path.suffix == ".py" else path.name, place, path)
+        for path in paths
         if not path.name.startswith((".", "_"))
         and (path.suffix == ".py" or (path.is_dir() and (path / "__init__.py").is_file()))
     ]
 
 
-def import_source(source: Source) -> ModuleType:
+def installed() -> list[Source]:
+    """The entry points in group ``workbench`` of installed distributions, one unreadable file or not."""
+    try:
+        return [Source(entry.name, "installed", entry=entry) for entry in entry_points(group="workbench")]
+    except Exception:
+        log.debug("a distribution's entry points cannot be read", exc_info=True)
+    sources = []
+    for distribution in distributions():
+        try:
+            found = distribution.entry_points.select(group="workbench")
+            sources += [Source(entry.name, "installed", entry=entry) for entry in found]
+        except Exception as error:
+            problem = f"its entry_points.txt cannot be read: {describe(error)}; install it again"
+            sources.append(Source(str(distribution.name), "installed", problem=problem))
+    return sources
+
+
+def import_source(source: Source) -> Any:
     """Import a plugin under a name of its own, so that equally named plugins do not meet."""
+    if source.problem:
+        raise ImportError(source.problem)
     if source.entry is not None:
-        return source.entry.load()  # type: ignore[no-any-return]
+        return source.entry.load()
     assert source.path is not None
     file = source.path / "__init__.py" if source.path.is_dir() else source.path
     if not file.is_file():
-        raise FileNotFoundError(f"there is no plugin in {source.path}; check WORKBENCH_PLUGINS")
-    name = f"workbench_plugin_{source.name}"
+        raise ImportError(f"there is no file {file}")
+    name = "workbench_plugin_" + re.sub(r"\W", "_", source.name)
     if source.place != "built-in":
         name += "_" + hashlib.sha256(str(source.path).encode()).hexdigest()[:8]
-    for stale in [module for module in sys.modules if module == name or module.startswith(name + ".")]:
-        del sys.modules[stale]
+    forget(name)
     spec = importlib.util.spec_from_file_location(
         name, file, submodule_search_locations=[str(source.path)] if source.path.is_dir() else None
     )
-    assert spec and spec.loader
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        with no_bytecode() if source.place != "built-in" else nullcontext():
+            spec.loader.exec_module(module)
+    except BaseException:
+        forget(name)
+        raise
     return module
+
+
+@contextmanager
+def no_bytecode() -> Iterator[None]:
+    """Byte code is kept by the second: a file edited twice within one would be stale. And it litters."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
+
+
+def forget(name: str) -> None:
+    """Drop a module and those in it, so that the next import reads the files."""
+    importlib.invalidate_caches()
+    for stale in [module for module in sys.modules if module == name or module.startswith(name + ".")]:
+        del sys.modules[stale]
+
+
+@contextmanager
+def patience(source: Source) -> Iterator[None]:
+    """Name the plugin in the log when it takes long: the one thing that can be done about one that hangs."""
+    message = "plugin %s (%s) has been loading for %g s; if it never ends, remove it or set WORKBENCH_LOAD_PLUGINS"
+    watchdog = threading.Timer(PATIENCE, log.warning, (message, source.name, source.where, PATIENCE))
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()
 
 
 def load() -> Registry:
     """Find and load every plugin; never raises because of one of them."""
     registry = Registry()
     for source in find():
-        path = str(source.path) if source.path else source.entry.value if source.entry else ""
-        plugin = Plugin(source.name, source.place, path, digest=digest(source))
-        log.info("loading plugin %s from %s", plugin.name, plugin.path)
-        watchdog = threading.Timer(
-            PATIENCE, log.warning, ("plugin %s (%s) is still being imported after %g s", source.name, path, PATIENCE)
-        )
-        watchdog.daemon = True
-        watchdog.start()
-        try:
-            module = import_source(source)
-        except (Exception, SystemExit) as error:
-            log.debug("plugin %s\n%s", plugin.name, traceback.format_exc())
-            plugin.errors.append(f"could not be imported: {describe(error)}")
-            log.warning("plugin %s (%s): %s", plugin.name, plugin.path, plugin.errors[-1])
-            registry.plugins.append(plugin)
-            continue
-        finally:
-            watchdog.cancel()
-        plugin.version = version(source, module)
-        registry.load(plugin, module)
+        log.info("loading plugin %s from %s", source.name, source.where)
+        with patience(source):
+            load_one(registry, source)
     return registry
 
 
-def version(source: Source, module: ModuleType) -> str:
+def load_one(registry: Registry, source: Source) -> None:
+    """Import a plugin and take in what it registers, or list it with its error."""
+    plugin = Plugin(source.name, source.place, source.where)
+    try:
+        plugin.digest = digest(source.files())
+        module = import_source(source)
+        plugin.digest = digest(source.files() or module_files(source))
+        plugin.version = version(source, module)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit too
+        log.info("plugin %s", plugin.name, exc_info=True)
+        plugin.errors.append(f"could not be imported: {describe(error, plugin.path)}")
+        registry.plugins.append(plugin)
+    else:
+        registry.load(plugin, module)
+    for message in plugin.errors:
+        log.warning("plugin %s (%s): %s", plugin.name, plugin.path, message)
+
+
+def version(source: Source, module: Any) -> str:
     """The plugin's version: of its distribution, its ``__version__``, or the bench's for built-ins."""
     if source.entry is not None and source.entry.dist is not None:
         return source.entry.dist.version
@@ -341,12 +453,19 @@ def version(source: Source, module: ModuleType) -> str:
     return str(getattr(module, "__version__", ""))
 
 
-def digest(source: Source) -> str:
-    """A short hash of the plugin's source files."""
+def module_files(source: Source) -> list[Path]:
+    """The source files around an installed plugin's module: it may be somebody's editable checkout."""
+    module = sys.modules.get(source.entry.module) if source.entry else None
+    file = Path(getattr(module, "__file__", None) or "")
+    return sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file]
+
+
+def digest(files: list[Path]) -> str:
+    """A short hash of a plugin's source files."""
     content = hashlib.sha256()
-    for file in source.files():
+    for file in files:
         if file.is_file():
-            content.update(file.name.encode() + file.read_bytes())
+            content.update(f"{file.name} {file.stat().st_size}\n".encode() + file.read_bytes())
     return content.hexdigest()[:12]
 
 
@@ -354,7 +473,7 @@ def fingerprint() -> tuple[Any, ...]:
     """Changes when a plugin's files do: cheap enough to ask at every look-up."""
     parts: list[Any] = [os.environ.get("WORKBENCH_LOAD_PLUGINS")]
     for source in find():
-        for file in source.files() or [Path(source.name)]:
+        for file in source.files() or [Path(source.where)]:
             try:
                 stat = file.stat()
                 parts.append((str(file), stat.st_mtime_ns, stat.st_size))

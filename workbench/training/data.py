@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from filelock import FileLock
 from torch import Tensor
 
 from workbench import house
@@ -42,7 +43,8 @@ def load(reference: dict[str, Any], registry: Registry) -> Data:
     key = repr((registry.owner("dataset", name).identity, sorted(rest.items()), str(folder)))
     with _lock:
         if key not in _kept:
-            data = registry.make("dataset", rest, folder)
+            with downloading():
+                data = registry.make("dataset", rest, folder)
             with blame(registry, "dataset", name):
                 check(data)
             while len(_kept) >= KEPT:
@@ -50,6 +52,12 @@ def load(reference: dict[str, Any], registry: Registry) -> Data:
             _kept[key] = data
         data = _kept[key]
     return keep_classes(data, reference["classes"], name) if chosen and reference.get("classes") else data
+
+
+def downloading() -> FileLock:
+    """A lock between processes: two workers that miss the same data set must not write the same file."""
+    house.home().mkdir(parents=True, exist_ok=True)
+    return FileLock(house.home() / "data.lock")
 
 
 def picks_classes(component: Dataset) -> bool:

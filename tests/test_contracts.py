@@ -1,0 +1,253 @@
+"""What every component promises, asked of all that are registered: a new one is tested by being there."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from workbench import Block, Clock, Remedy, house, registry
+from workbench.components import KINDS, Param
+
+known = registry.current()
+EVERY = [(kind, component) for kind in KINDS for component in known.all(kind)]
+DOWNLOADED = {"mnist"}  # data sets that are not there without a network
+
+
+def of(kind: str) -> Any:
+    return pytest.mark.parametrize("component", known.all(kind), ids=lambda component: component.name)
+
+
+def make(kind: str, component: Any, *arguments: Any, **settings: Any) -> Any:
+    complete = known.settings(kind, component.name, settings)
+    return known.make(kind, {"use": component.name} | complete, *arguments)
+
+
+def corners(param: Param) -> list[Any]:
+    """Every choice and both truth values; a number only at its default."""
+    if param.choices:
+        return list(param.choices)
+    if isinstance(param.default, bool):
+        return [True, False]
+    return [param.default]
+
+
+@pytest.mark.parametrize(("kind", "component"), EVERY, ids=[f"{kind}-{c.name}" for kind, c in EVERY])
+def test_it_tells_people_what_it_is(kind: str, component: Any) -> None:
+    assert component.title
+    assert component.title == component.title.strip()
+    assert component.summary or component.reference
+    assert component.summary.endswith(".") or not component.summary, "a summary is a sentence"
+    assert component.equation.count("{") == component.equation.count("}")
+    owner = known.owner(kind, component.name)
+    assert (kind, component.name) in owner.components
+    if kind != "page":
+        for param in component.params:
+            assert param.help, f"{param.name} has no help"
+        assert known.settings(kind, component.name, {}) == {param.name: param.default for param in component.params}
+
+
+@of("optimizer")
+def test_an_optimizer_steps_in_double_precision(component: Any) -> None:
+    start = torch.tensor([[0.9, -0.7], [0.3, 0.4]], dtype=torch.float64)
+    for name, value in [("", None)] + [(param.name, value) for param in component.params for value in corners(param)]:
+        settings = {name: value} if name else {}
+        if name == "nesterov" and value:
+            settings["momentum"] = 0.9  # torch asks for it
+        weight = start.clone().requires_grad_()
+        optimizer = make("optimizer", component, [weight], **settings)
+        assert isinstance(optimizer, torch.optim.Optimizer)
+        for _ in range(3):
+            optimizer.zero_grad()
+            (weight**2).sum().backward()
+            optimizer.step()
+        assert weight.dtype == torch.float64
+        assert torch.isfinite(weight).all()
+        assert not torch.equal(weight, start), f"three steps with {settings} moved nothing"
+
+
+@of("optimizer")
+def test_an_optimizer_is_deterministic(component: Any) -> None:
+    ends = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        weight = torch.ones(3, dtype=torch.float64, requires_grad=True)
+        optimizer = make("optimizer", component, [weight])
+        for _ in range(5):
+            optimizer.zero_grad()
+            (weight**4).sum().backward()
+            optimizer.step()
+        ends.append(weight.detach().clone())
+    assert torch.equal(*ends)
+
+
+@of("optimizer")
+def test_the_critical_rate_is_where_a_quadratic_starts_to_diverge(component: Any) -> None:
+    if component.critical_rate is None:
+        pytest.skip("no closed form is claimed")
+    curvature, settings = 40.0, known.settings("optimizer", component.name, {})
+    limit = component.critical_rate(curvature, **{k: v for k, v in settings.items() if k != "lr"})
+    ends = []
+    for rate in (0.97 * limit, 1.03 * limit):
+        weight = torch.tensor([1.0], dtype=torch.float64, requires_grad=True)
+        optimizer = make("optimizer", component, [weight], lr=rate)
+        for _ in range(600):
+            optimizer.zero_grad()
+            (curvature / 2 * weight**2).sum().backward()
+            optimizer.step()
+        ends.append(abs(weight.item()))
+    assert ends[0] < 1 < ends[1]
+
+
+@of("activation")
+def test_an_activation_works_element_by_element_and_is_differentiable(component: Any) -> None:
+    torch.manual_seed(0)
+    module = make("activation", component)
+    assert isinstance(module, nn.Module)
+    module = module.double().eval()
+    x = torch.randn(4, 3, 2, dtype=torch.float64, requires_grad=True)
+    y = module(x)
+    assert y.shape == x.shape
+    assert torch.allclose(module(x.flatten()).reshape(x.shape), y)
+    y.sum().backward()
+    assert x.grad is not None
+    step = 1e-6
+    with torch.no_grad():
+        slope = (module(x + step) - module(x - step)) / (2 * step)
+    assert torch.allclose(x.grad, slope, atol=1e-5), "autograd and difference quotient"
+
+
+@of("initializer")
+@pytest.mark.parametrize("shape", [(16, 8), (8, 16), (6, 3, 3, 3), (1, 1)], ids=str)
+def test_an_initializer_fills_in_place(component: Any, shape: tuple[int, ...]) -> None:
+    weight = torch.full(shape, math.nan)
+    torch.manual_seed(0)
+    make("initializer", component, weight)
+    assert weight.shape == shape
+    assert torch.isfinite(weight).all(), "every entry was filled"
+    again = torch.full(shape, math.nan)
+    torch.manual_seed(0)
+    make("initializer", component, again)
+    assert torch.equal(weight, again), "torch's seed decides"
+    if component.fill_bias is not None:
+        bias = torch.full(shape[:1], math.nan)
+        component.fill_bias(bias, weight)
+        assert torch.isfinite(bias).all()
+
+
+@of("schedule")
+@pytest.mark.parametrize("total", [1.0, 10.0, 1000.0])
+def test_a_schedule_gives_factors_that_are_finite_and_not_negative(component: Any, total: float) -> None:
+    steps = 50
+    for name, value in [("", None)] + [(param.name, value) for param in component.params for value in corners(param)]:
+        factors = [
+            make(
+                "schedule",
+                component,
+                Clock(step, steps, total * step / steps, total),
+                **({name: value} if name else {}),
+            )
+            for step in range(steps + 1)
+        ]
+        assert all(math.isfinite(factor) and factor >= 0 for factor in factors)
+        assert factors[0] > 0, "a rate that begins small is a warm-up, and that is a remedy"
+
+
+@of("surface")
+def test_a_surface_is_differentiable_and_flat_at_its_minima(component: Any) -> None:
+    torch.manual_seed(0)
+    (left, right), (low, high) = component.x, component.y
+    assert left < right
+    assert low < high
+    x = (left + (right - left) * torch.rand(5, 4, dtype=torch.float64)).requires_grad_()
+    y = (low + (high - low) * torch.rand(5, 4, dtype=torch.float64)).requires_grad_()
+    value = make("surface", component, x, y)
+    assert value.shape == x.shape
+    assert value.dtype == torch.float64
+    assert torch.isfinite(value).all()
+    dx, dy = torch.autograd.grad(value.sum(), (x, y))
+    step = 1e-6
+    with torch.no_grad():
+        assert torch.allclose(
+            dx, (make("surface", component, x + step, y) - make("surface", component, x - step, y)) / (2 * step),
+            rtol=1e-4, atol=1e-4,
+        )  # fmt: skip
+        assert torch.allclose(
+            dy, (make("surface", component, x, y + step) - make("surface", component, x, y - step)) / (2 * step),
+            rtol=1e-4, atol=1e-4,
+        )  # fmt: skip
+    depths = []
+    for place in component.minima:
+        point = torch.tensor(place, dtype=torch.float64, requires_grad=True)
+        depth = make("surface", component, point[0], point[1])
+        [slope] = torch.autograd.grad(depth, point)
+        assert slope.abs().max() < 1e-6, f"not flat at {place}"
+        around = torch.randn(200, 2, dtype=torch.float64) * 1e-3 + point.detach()
+        assert (make("surface", component, around[:, 0], around[:, 1]) >= depth.item() - 1e-12).all(), "not a minimum"
+        depths.append(depth.item())
+    assert depths == sorted(depths), "the lowest comes first"
+    if depths:
+        assert value.min() >= depths[0] - 1e-9, "a lower place was met by chance"
+    start_x, start_y = component.start
+    assert left <= start_x <= right
+    assert low <= start_y <= high
+
+
+@of("dataset")
+def test_a_dataset_hands_over_inputs_and_class_numbers(component: Any) -> None:
+    if component.name in DOWNLOADED and not (house.data() / "MNIST").is_dir():
+        pytest.skip(f"{component.name} is not in {house.data()}; set WORKBENCH_DATA to a folder that has it")
+    settings = {k: v for k, v in known.settings("dataset", component.name, {}).items() if k != "classes" or v != ""}
+    data = known.make("dataset", {"use": component.name} | settings, house.data())
+    for inputs, targets in ((data.train_x, data.train_y), (data.test_x, data.test_y)):
+        assert inputs.dtype == torch.float32
+        assert targets.dtype == torch.int64
+        assert inputs.shape[:1] == targets.shape
+        assert len(inputs) > 0
+        assert torch.isfinite(inputs).all()
+        assert 0 <= int(targets.min()) <= int(targets.max()) < len(data.classes)
+    if data.train_x.dim() == 4:
+        assert float(data.train_x.min()) >= 0
+        assert float(data.train_x.max()) <= 1, "pictures are floats in [0, 1]"
+
+
+@of("model")
+@pytest.mark.parametrize("shape", [(12,), (1, 8, 8)], ids=str)
+def test_a_model_is_a_list_of_blocks_that_ends_in_logits(component: Any, shape: tuple[int, ...]) -> None:
+    blocks = make("model", component, shape, 7, nn.ReLU)
+    assert all(isinstance(block, Block) for block in blocks)
+    assert blocks[-1].activation is None, "logits are not squashed"
+    x = torch.randn(5, *shape)
+    for block in blocks:
+        for module in [*block.before, block.layer, *block.norm, block.activation, *block.after]:
+            x = module(x) if module is not None else x
+    assert x.shape == (5, 7)
+    modules = [id(block.activation) for block in blocks if block.activation is not None]
+    assert len(modules) == len(set(modules)), "each block has an activation of its own"
+
+
+@of("remedy")
+def test_a_remedy_does_something_and_keeps_its_settings(component: type[Remedy]) -> None:
+    remedy = make("remedy", component)
+    assert isinstance(remedy, Remedy)
+    for param in component.params:
+        assert getattr(remedy, param.name) == param.default
+    methods = [name for name in vars(Remedy) if not name.startswith("_") and callable(getattr(Remedy, name))]
+    changed = [name for name in methods if getattr(component, name) is not getattr(Remedy, name)]
+    assert set(changed) - {"needs_network"}, "a remedy that overrides nothing helps nobody"
+    for other in component.clashes:
+        assert isinstance(other, str)
+
+
+@of("page")
+def test_a_page_is_a_script_that_compiles(component: Any) -> None:
+    compile(component.factory.read_text(encoding="utf-8"), str(component.factory), "exec")
+    assert component.icon.startswith(":material/")
+
+
+def test_orders_of_pages_are_unique() -> None:
+    orders = [page.order for page in known.all("page")]
+    assert len(orders) == len(set(orders))
