@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -67,15 +68,12 @@ def paths(result: Result) -> list[Picture]:
         place = ground.landscape
         lines = iso_lines(place.reference, known.owner("surface", place.reference["use"]).identity)
         lowest = place.minima or (place.bottom,)
-        on_page, in_file = (
-            charts.paths(ground.path, ground.summary, lines, lowest, place.x, place.y, columns=count, size=pixels)
-            for count, pixels in ((columns, size), (3, 230))
-        )
+        draw = partial(charts.paths, ground.path, ground.summary, lines, lowest, place.x, place.y)
         note = (
             "Square: start. Star: lowest point. Triangle at the border: the path leaves the plot there. "
             "Iso-lines are spaced evenly in the logarithm of the height above the lowest point."
         )
-        made.append(Picture(f"paths{ground.name}", [on_page], note, in_file))
+        made.append(Picture(f"paths{ground.name}", [draw(columns, size)], note, partial(draw, 3, 230)))
     return made
 
 
@@ -88,7 +86,7 @@ def values(result: Result) -> list[Picture]:
             f"value by step{ground.name}",
             [charts.values(ground.path, ground.summary, ground.landscape.lowest, tolerance, narrow=viewport.narrow())],
             note,
-            charts.values(ground.path, ground.summary, ground.landscape.lowest, tolerance),
+            partial(charts.values, ground.path, ground.summary, ground.landscape.lowest, tolerance),
         )
         for ground in grounds(result)
     ]
@@ -102,7 +100,7 @@ def distance(result: Result) -> list[Picture]:
             f"distance by step{ground.name}",
             [charts.distance(ground.path, ground.summary, ground.landscape.bottom, narrow=viewport.narrow())],
             note,
-            charts.distance(ground.path, ground.summary, ground.landscape.bottom),
+            partial(charts.distance, ground.path, ground.summary, ground.landscape.bottom),
         )
         for ground in grounds(result)
     ]

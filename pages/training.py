@@ -1,5 +1,7 @@
 """Training: variants side by side, and the gradients of every layer while they train."""
 
+from functools import partial
+
 import streamlit as st
 
 from workbench.charts import training as charts
@@ -30,7 +32,9 @@ def learning(result: Result) -> list[Picture]:
         for metric in ("loss", "accuracy")
     ]
     note = "Thin: training batches. Thick: test split. A cross marks where a run diverged."
-    pictures = [Picture("loss and accuracy", panels, note, charts.curves(curve, by, smooth, log, names=result.order))]
+    pictures = [
+        Picture("loss and accuracy", panels, note, partial(charts.curves, curve, by, smooth, log, names=result.order))
+    ]
     return pictures + (heat(result, "weight_grad_norm") if len(layers) else [])
 
 
@@ -45,7 +49,7 @@ def heat(result: Result, statistic: str) -> list[Picture]:
             name,
             [charts.gradient_heat(layers, statistic, *viewport.panels(220, 3), names=result.order)],
             f"{name[0].upper()}{name[1:]} of every weight layer at the measured steps; layer 1 is nearest the input.",
-            charts.gradient_heat(layers, statistic, names=result.order),
+            partial(charts.gradient_heat, layers, statistic, names=result.order),
         )
     ]
 
@@ -72,7 +76,7 @@ def inside(result: Result) -> list[Picture]:
 experiment_page(
     "training",
     default="ten-sigmoid-layers",
-    sentence="Same start, same batches, one difference each: which networks learn, and where their gradients go.",
+    sentence="Same start, same batches, one difference each: who learns, and where the gradients go.",
     finding=say,
     views={"Learning": learning, "First / last layer": ratio, "Inside the layers": inside},
     table=training_table,

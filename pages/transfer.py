@@ -1,5 +1,7 @@
 """Transfer: what a trained network brings to a new task, frozen or not."""
 
+from functools import partial
+
 from workbench.charts import training as charts
 from workbench.charts.transfer import accuracy_by_strategy
 from workbench.training.finding import transfer_finding
@@ -39,7 +41,7 @@ def gradients(result: Result) -> list[Picture]:
     width, columns = viewport.panels(220, 3)
     panels = [charts.gradient_heat(layers, width=width, columns=columns, names=result.order)]
     note = "A frozen layer has no gradient, so its row is empty. Layer 1 is nearest the input."
-    return [Picture("gradient by layer", panels, note, charts.gradient_heat(layers, names=result.order))]
+    return [Picture("gradient by layer", panels, note, partial(charts.gradient_heat, layers, names=result.order))]
 
 
 experiment_page(

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import EntryPoint, distributions, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -336,7 +337,21 @@ def in_folder(folder: Path, place: str) -> list[Source]:
 
 
 def installed() -> list[Source]:
-    """The entry points in group ``workbench`` of installed distributions, one unreadable file or not."""
+    """The entry points in group ``workbench`` of installed distributions, read again when one is installed."""
+    return list(entry_points_of(tuple((folder, changed(Path(folder))) for folder in sys.path)))
+
+
+def changed(path: Path) -> int:
+    """When a file or folder was last changed; 0 where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=4)
+def entry_points_of(folders: tuple[tuple[str, int], ...]) -> list[Source]:
+    """The entry points below ``sys.path``, one unreadable file or not; ``folders`` tells when to look again."""
     try:
         return [Source(entry.name, "installed", entry=entry) for entry in entry_points(group="workbench")]
     except Exception:

@@ -36,8 +36,11 @@ def main() -> None:
         for page in components
     }
     here = st.navigation(list(pages.values()), position="top")
-    if settings.place(house.settings_file(), house.PACKAGE / ".streamlit"):
-        st.warning("The settings of this app were not in place and are now: stop it and start it again.")
+    try:
+        if settings.place(house.settings_file(), house.PACKAGE / ".streamlit"):
+            st.warning("The settings of this app were not in place and are now: stop it and start it again.")
+    except OSError:
+        log.warning("the settings of this app could not be put beside it: %s is read-only", house.PACKAGE)
     try:
         here.run()
     except WorkbenchError as error:

@@ -41,17 +41,16 @@ class Result:
 @dataclass(frozen=True)
 class Picture:
     """A view's charts, side by side where there is room, the sentence that says what to see in them, and
-    the one chart that stands for them in a file (by default the first)."""
+    what draws the one chart that stands for them in a file (by default the first of them)."""
 
     name: str
     charts: Sequence[alt.TopLevelMixin]
     note: str = ""
-    file: alt.TopLevelMixin | None = None
+    file: Callable[[], alt.TopLevelMixin] | None = None
 
-    @property
     def chart(self) -> Any:
         """What goes into a file."""
-        return self.file or self.charts[0]
+        return self.file() if self.file else self.charts[0]
 
 
 View = Callable[[Result], list[Picture]]
@@ -89,9 +88,10 @@ def experiment_page(
         with toolbar:
             open_menu(page)
             holder = st.container(width="content")
-        pictures = show(page, result, finding, views, table)
+        text = finding(result)
+        pictures = show(page, result, text, views, table)
         with holder:
-            share(page, result, finding(result), pictures)
+            share(page, result, text, pictures)
     else:
         trained(page, experiment, jobs, sentence, finding, views, table)
 
@@ -155,9 +155,10 @@ def trained(
             st.info("The composition has changed: this is the result before the change. Press Run for the new one.")
         if still:
             progress(shown_jobs, now)
-        pictures = show(page, result, finding, views, table)
+        text = finding(result)
+        pictures = show(page, result, text, views, table)
         with holder:
-            share(page, result, finding(result), pictures)
+            share(page, result, text, pictures)
 
     body()
 
@@ -224,12 +225,12 @@ def duration(seconds: float) -> str:
 def show(
     page: str,
     result: Result,
-    finding: Callable[[Result], str],
+    text: str,
     views: Mapping[str, View],
     table: Callable[[Result], tuple[pd.DataFrame, dict[str, Any]]],
 ) -> list[Picture]:
     """The finding, the pictures, the failures, the table; returns the pictures that are drawn."""
-    if text := finding(result):
+    if text:
         st.markdown(f"**{text}**")
     failures(result)
     tabs = st.tabs(list(views), key=f"{page}.tabs", on_change="rerun")

@@ -154,7 +154,8 @@ class Composer:
     def draw_variant(self, index: int, plain: Plain, color: str, names: list[str]) -> Plain:
         """One variant: its colour, its name and only its differences."""
         path = f"variants.{index}"
-        box = st.expander(f"{dot(color)} {plain['name']}", key=f"{self.prefix}.{path}", on_change="rerun")
+        label = f"{dot(color)} {plain['name']}  :small[:gray[{differences(plain)}]]"
+        box = st.expander(label, key=f"{self.prefix}.{path}", on_change="rerun")
         with box:
             if not box.open:
                 return plain
@@ -234,14 +235,14 @@ def compose(page: str, plain: Plain) -> Plain:
     composer = Composer(page, experiment)
     made: Plain = {key: plain[key] for key in ("format", "kind", "lesson") if key in plain}
     made["title"] = st.text_input("title", experiment.title, key=f"{composer.prefix}.title", max_chars=200)
-    st.subheader("Task", divider=True)
+    st.subheader("Task", divider="gray")
     made["task"] = composer.draw_task()
     if experiment.sweep:
         made["sweep"] = draw_sweep(composer, experiment)
     made["seeds"] = draw_seeds(composer, experiment)
-    st.subheader("Base", divider=True)
+    st.subheader("Base", divider="gray")
     made["base"] = composer.draw_base()
-    st.subheader("Variants", divider=True)
+    st.subheader("Variants", divider="gray")
     listed = plain.get("variants", [])
     variants = []
     for index, variant in enumerate(listed):
@@ -345,6 +346,23 @@ def numbers(text: str, param: Param) -> list[Any] | None:
             st.caption(f":red[{spell(piece)} is not allowed; allowed: {param.allowed}]")
             return None
     return list(dict.fromkeys(made))
+
+
+def differences(variant: Plain) -> str:
+    """What a variant changes, short enough for its card: ``sgd, lr 0.02, momentum 0.9``."""
+    found = []
+    for key, value in ({**variant, **variant.get("task", {})}).items():
+        if key in ("name", "task"):
+            continue
+        if key == "remedies":
+            found += [spell(item) for item in value] or ["no remedies"]
+        elif isinstance(value, dict):
+            found += [str(value["use"])] if "use" in value else []
+            found += [f"{name} {spell(setting)}" for name, setting in value.items() if name != "use"]
+        else:
+            found.append(spell(value) if isinstance(value, str) else f"{key.replace('_', ' ')} {spell(value)}")
+    text = ", ".join(found) or "no difference yet"
+    return text.replace("[", "(").replace("]", ")") if len(text) < 80 else text[:77] + "..."
 
 
 def dot(color: str) -> str:

@@ -23,6 +23,11 @@ FORMS: tuple[tuple[str, Callable[[dict[str, Any]], bytes], str], ...] = (
 )
 
 
+def framed(shown: Picture, *arguments: Any) -> dict[str, Any]:
+    """The specification of a picture's file."""
+    return picture.framed(shown.chart(), *arguments)
+
+
 def drawn(draw: Callable[[dict[str, Any]], bytes], spec: Callable[[], dict[str, Any]]) -> bytes:
     """Draw a picture when somebody asks for the file: it takes about a second."""
     return draw(spec())
@@ -40,9 +45,8 @@ def share(page: str, result: Result, finding: str, pictures: list[Picture]) -> N
             format_func=lambda name: f"{name} slides",
         )  # fmt: skip
         for shown in pictures:
-            spec = partial(
-                picture.framed, shown.chart, f"{result.experiment.title}: {shown.name}", finding, lines, theme
-            )
+            title = f"{result.experiment.title}: {shown.name}"
+            spec = partial(framed, shown, title, finding, lines, theme)
             name = f"{stem}-{re.sub(r'[^a-z0-9]+', '-', shown.name.lower())}-{digest}"
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.caption(shown.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from workbench import registry
 from workbench.experiment import loads
 from workbench.records import MemoryRecorder
-from workbench.runs import Bench, Job, store, worker
+from workbench.runs import Bench, Job, Lane, store, worker
 from workbench.runs.bench import plan
 
 DESCENT = """
@@ -183,6 +184,20 @@ def test_a_plugin_that_kills_its_worker_harms_nobody_else(bench: Bench, home: Pa
     assert len(bench.measure(jobs(DESCENT))["summary"]) == 2
     bench.stop([long])
     bench.wait([long])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+def test_a_ctrl_c_in_the_terminal_leaves_the_workers_to_their_owner(bench: Bench, home: Path) -> None:
+    [job] = jobs(LONG)
+    bench.submit([job])
+    until(lambda: bench.status(job).state == "running")
+    for pid in bench._client(Lane.TRAINING).run(os.getpid).values():
+        os.kill(pid, signal.SIGINT)
+    time.sleep(0.5)
+    assert bench.status(job).state == "running"
+    bench.stop([job])
+    bench.wait([job])
+    assert bench.status(job).state == "stopped"
 
 
 def test_a_transfer_trains_its_source_first(bench: Bench, home: Path) -> None:

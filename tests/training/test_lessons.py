@@ -39,9 +39,9 @@ def test_a_lesson_can_be_read_and_resolved(bench, name):
 def test_four_remedies_save_the_ten_sigmoid_layers(bench):
     found = records(bench, read(house.folder("lessons") / "ten-sigmoid-layers.toml"))
     accuracy = found["summary"].set_index("variant").final_accuracy
-    assert accuracy["ten sigmoid layers"] < 0.3
-    assert (accuracy.drop("ten sigmoid layers") > 0.9).all()
-    assert first_layer_ratio(found["layers"], "ten sigmoid layers") < 1e-4
+    assert accuracy["Ten sigmoid layers"] < 0.3
+    assert (accuracy.drop("Ten sigmoid layers") > 0.9).all()
+    assert first_layer_ratio(found["layers"], "Ten sigmoid layers") < 1e-4
     for name in ("ReLU + He", "Batch norm"):
         assert 0.1 < first_layer_ratio(found["layers"], name) < 10
     assert finding(**found).startswith("4 of 5 learn. ")

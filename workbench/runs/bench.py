@@ -243,6 +243,7 @@ class Bench:
                     dashboard_address="127.0.0.1:0",
                     silence_logs=logging.CRITICAL,
                     memory_limit=0,
+                    preload=["workbench.runs.interrupts"],
                 )
                 client = self._clients[lane] = Client(cluster, set_as_default=False)
             return client
