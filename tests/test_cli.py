@@ -177,6 +177,7 @@ def test_what_nobody_expected_is_one_sentence_too(workbench: Result, monkeypatch
     assert code == 1
     assert "Error: workbench itself failed: ZeroDivisionError: oh no; details: " in errors
     assert "Traceback" not in errors
+    assert errors.count("\n") == 1
     assert "Traceback" in cli.log_file().read_text()
 
 

@@ -102,6 +102,30 @@ def test_a_component_is_checked_when_it_is_made() -> None:
     assert [param.name for param in Dataset("d", print, params=[Param("n", 1)]).params] == ["n", "classes"]
 
 
+@pytest.mark.parametrize("key", ["title", "summary", "equation", "reference"])
+def test_what_people_read_is_text(key: str) -> None:
+    with pytest.raises(TypeError, match=f"'one': its {key} is 5; write a text"):
+        Optimizer("one", print, **{key: 5})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"x": (2, -2)}, r"x = \[2, -2\] must begin below its end"),
+        ({"y": (1, 1)}, "must begin below its end"),
+        ({"x": (-math.inf, 1)}, "in x is not two finite numbers"),
+        ({"start": "12"}, "'12' in start is not two finite numbers"),
+        ({"start": (1, 2, 3)}, "in start is not two"),
+        ({"start": (math.nan, 0)}, "in start is not two"),
+        ({"minima": [(1,)]}, "in minima is not two"),
+        ({"minima": 5}, "minima = 5 is not a list of points"),
+    ],
+)
+def test_the_places_of_a_surface_are_checked(change: dict[str, Any], words: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=words):
+        Surface("one", lambda x, y: x, **change)
+
+
 def test_every_kind_has_its_hook() -> None:
     hooks = {name for name in vars(hookspecs) if name.startswith("register_")}
     assert set(hook_names().values()) == hooks

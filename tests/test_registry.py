@@ -325,6 +325,17 @@ def test_a_plugin_whose_inner_file_changes_is_read_again(drop_in: DropIn) -> Non
     assert not list(part.parent.rglob("*.pyc")), "nothing is left in somebody's plugin folder"
 
 
+def test_a_remedy_whose_title_is_no_text_is_refused(drop_in: DropIn) -> None:
+    drop_in(
+        "numbered.py",
+        "from workbench import Remedy, hookimpl\n"
+        "class Five(Remedy):\n    name = 'five'\n    title = 5\n"
+        "@hookimpl\ndef register_remedies(register):\n    register(Five)\n",
+    )
+    [plugin] = [plugin for plugin in current().plugins if plugin.name == "numbered"]
+    assert plugin.errors == ["remedy 'five': its title is 5; write a text"]
+
+
 def test_a_remedy_inherits_no_title_from_another(drop_in: DropIn) -> None:
     source = (
         "from workbench import Remedy, hookimpl\n\nclass One(Remedy):\n    '''First line.\n\n    More.'''\n"

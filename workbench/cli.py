@@ -84,6 +84,7 @@ def start_logging(quiet: bool = False) -> None:
     console = logging.StreamHandler()
     console.setLevel(logging.WARNING)
     console.setFormatter(OneLine("%(levelname)s: %(message)s"))
+    console.addFilter(lambda record: not record.exc_info)  # what failed is said once, by whoever catches it
     if quiet:
         console.addFilter(lambda record: "has been loading" in str(record.msg))
     logger.addHandler(console)

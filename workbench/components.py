@@ -108,6 +108,7 @@ class Component:
 
     def __post_init__(self) -> None:
         check_name(self.name)
+        check_texts(self.name, self)
         object.__setattr__(self, "params", check_params(self.name, self.params))
         object.__setattr__(self, "title", self.title or self.name.replace("_", " "))
         if not callable(self.factory):
@@ -118,6 +119,13 @@ def check_name(name: Any) -> None:
     """Raise ``ValueError`` unless ``name`` is lower case, as torch spells its functions."""
     if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name):
         raise ValueError(f"the name {name!r} is not lower-case letters, digits and _ (at most 64)")
+
+
+def check_texts(owner: str, described: Any) -> None:
+    """Raise ``TypeError`` unless what people read is text: one that is not would break every page that lists it."""
+    for key in ("title", "summary", "equation", "reference"):
+        if not isinstance(text := getattr(described, key), str):
+            raise TypeError(f"{owner!r}: its {key} is {text!r:.80}; write a text")
 
 
 def check_params(owner: str, params: Any) -> tuple[Param, ...]:
@@ -198,6 +206,31 @@ class Surface(Component):
     y: Interval = (-2.0, 2.0)
     start: tuple[float, float] = (1.0, 1.0)
     minima: Sequence[tuple[float, float]] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("x", "y", "start"):
+            object.__setattr__(self, key, pair(self.name, key, getattr(self, key)))
+        for key, (low, high) in (("x", self.x), ("y", self.y)):
+            if low >= high:
+                raise ValueError(
+                    f"surface {self.name!r}: {key} = [{plain(low)}, {plain(high)}] must begin below its end"
+                )
+        if not isinstance(self.minima, Iterable):
+            raise TypeError(f"surface {self.name!r}: minima = {self.minima!r:.80} is not a list of points")
+        object.__setattr__(self, "minima", tuple(pair(self.name, "minima", point) for point in self.minima))
+
+
+def pair(surface: str, key: str, given: Any) -> tuple[float, float]:
+    """Two finite numbers, or ``ValueError`` that says whose they are."""
+    try:
+        first, second = (float(number) for number in given)
+        right = not isinstance(given, str) and math.isfinite(first) and math.isfinite(second)
+    except (TypeError, ValueError):
+        right = False
+    if not right:
+        raise ValueError(f"surface {surface!r}: {given!r:.80} in {key} is not two finite numbers")
+    return first, second
 
 
 @dataclass(frozen=True)
@@ -325,6 +358,7 @@ class Page(Component):
 
     def __post_init__(self) -> None:
         check_name(self.name)
+        check_texts(self.name, self)
         object.__setattr__(self, "title", self.title or self.name.replace("_", " ").capitalize())
         if not Path(self.factory).is_file():
             raise ValueError(f"page {self.name!r}: there is no file {self.factory}")

@@ -22,5 +22,5 @@ def allowed_names(name: object, names: Iterable[str]) -> str:
     """Say which names are allowed, the nearest one first: ``did you mean 'adam'? Allowed: ...``."""
     known = sorted(names)
     near = get_close_matches(str(name), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = f"did you mean {near[0]!r}? " if near and near[0] != name else ""
     return f"{hint}allowed: {', '.join(known) if known else 'nothing yet'}"

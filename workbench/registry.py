@@ -14,7 +14,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -26,7 +26,17 @@ from typing import Any
 import pluggy
 
 from workbench import hookspecs, house
-from workbench.components import KINDS, AnyComponent, Param, Remedy, check_name, check_params, hook_names
+from workbench.components import (
+    KINDS,
+    AnyComponent,
+    Clock,
+    Param,
+    Remedy,
+    check_name,
+    check_params,
+    check_texts,
+    hook_names,
+)
 from workbench.errors import UnknownComponent, WorkbenchError, allowed_names
 
 log = logging.getLogger("workbench.registry")
@@ -88,7 +98,7 @@ class Registry:
         if found is None:
             failed = [plugin.name for plugin in self.plugins if plugin.errors]
             hint = f" (plugins with errors: {', '.join(failed)})" if failed else ""
-            raise UnknownComponent(f"unknown {kind} {name!r}; {allowed_names(name, self.names(kind))}{hint}")
+            raise UnknownComponent(f"unknown {kind} {name!r:.80}; {allowed_names(name, self.names(kind))}{hint}")
         return found
 
     def owner(self, kind: str, name: str) -> Plugin:
@@ -228,6 +238,33 @@ class blame:
             ) from error
 
 
+def rate_factor(
+    registry: Registry, reference: dict[str, Any], remedies: Sequence[tuple[str, Remedy]]
+) -> Callable[[Clock], float]:
+    """What the learning rate is multiplied by: the schedule, then the remedies' changes to it, each to blame."""
+
+    def blamed(factor: Callable[[Clock], Any], kind: str, name: str) -> Callable[[Clock], float]:
+        def number(clock: Clock) -> float:
+            with blame(registry, kind, name):
+                return float(factor(clock))
+
+        return number
+
+    factor = blamed(lambda clock: registry.make("schedule", reference, clock), "schedule", reference["use"])
+    for name, remedy in remedies:
+        with blame(registry, "remedy", name):
+            edited = remedy.edit_schedule(factor)
+            returned("edit_schedule", edited, callable(edited))
+        factor = factor if edited is factor else blamed(edited, "remedy", name)
+    return factor
+
+
+def returned(method: str, value: Any, usable: bool) -> None:
+    """Raise ``TypeError`` when what a remedy's method gave back is of no use: mostly a forgotten ``return``."""
+    if not usable:
+        raise TypeError(f"{method} returned {value!r:.80}; return what it was given, changed or not")
+
+
 def wrong_type(kind: str, component: Any) -> str:
     """Why a component cannot be registered as this kind, or an empty text."""
     hook, wanted = hook_names()[kind], KINDS[kind]
@@ -250,6 +287,10 @@ def wrong_remedy(remedy: type[Remedy]) -> str:
     own = vars(remedy)  # not what a parent class says: that is another remedy
     remedy.title = own.get("title") or remedy.name.replace("_", " ")
     remedy.summary = own.get("summary") or (remedy.__doc__ or "").strip().split("\n")[0]
+    try:
+        check_texts(remedy.name, remedy)
+    except TypeError as error:
+        return f"remedy {error}"
     return ""
 
 

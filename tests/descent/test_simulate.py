@@ -245,6 +245,30 @@ def test_remedies_act_in_their_order(registry, run_of, added):
     assert path["lr"][1] == pytest.approx(0.0615)
 
 
+def test_a_start_without_a_finite_value_is_a_result(descend):
+    summary, path = descend({"use": "sgd", "lr": 0.01}, task={"start": [1e308, 1e308]})
+    assert (summary["outcome"], summary["steps"]) == ("diverged", 0)
+    assert len(path) == 1
+
+
+@pytest.mark.parametrize("method", ["wrap_optimizer", "edit_schedule"])
+def test_a_remedy_that_returns_nothing_is_named(registry, run_of, added, method):
+    added("remedy", type("Shy", (Remedy,), {"name": "shy", "params": (), method: lambda self, given: None}))
+    with pytest.raises(WorkbenchError, match=f"remedy 'shy' of plugin 'trial' failed: .*{method} returned None"):
+        execute(run_of(base={"remedies": ["shy"]}), registry, MemoryRecorder())
+
+
+def test_a_remedy_that_breaks_the_schedule_is_named_and_not_the_schedule(registry, run_of, added):
+    added("remedy", type("Wordy", (Remedy,), {"name": "wordy", "edit_schedule": lambda self, f: lambda clock: "fast"}))
+    with pytest.raises(WorkbenchError, match="remedy 'wordy' of plugin 'trial' failed: .*'fast'"):
+        execute(run_of(base={"remedies": ["wordy"]}), registry, MemoryRecorder())
+
+
+def test_a_limit_that_a_plugin_fails_to_give_is_none(registry, run_of, added):
+    added("optimizer", Optimizer("boundless", torch.optim.SGD, critical_rate=lambda curvature: 1 / 0))
+    assert limit(run_of(base={"optimizer": "boundless"}), registry) is None
+
+
 def test_stopping_leaves_a_path(registry, run_of):
     class Impatient(MemoryRecorder):
         done = 0

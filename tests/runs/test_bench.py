@@ -6,12 +6,15 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 
 from workbench import registry
+from workbench.errors import WorkbenchError
 from workbench.experiment import loads
 from workbench.records import MemoryRecorder
 from workbench.runs import Bench, Job, Lane, store, worker
@@ -242,6 +245,37 @@ def test_a_transfer_whose_source_fails_says_so(bench: Bench, home: Path) -> None
     assert bench.status(job).state == "failed"
     assert "source" in bench.status(job).message
     assert "sabotage" in bench.status(job).message
+
+
+def test_a_source_that_another_process_trains_is_waited_for_and_left_alone(bench: Bench, home: Path) -> None:
+    text = """
+    kind = "transfer"
+    [task]
+    dataset = { use = "digits", classes = "5-9" }
+    source = { use = "digits", classes = "0-4" }
+    epochs = 1
+    """
+    [job] = plan(loads(text))
+    assert job.run.source is not None
+    source = job.run.source.id(registry.current())
+    other = psutil.Process(os.getppid())
+    running = store.Status("running", owner=other.pid, owner_started=other.create_time())
+    store.write_status(source, running)
+    bench.submit([job])
+    until(lambda: bench.status(job).state != "queued")
+    time.sleep(0.5)
+    assert bench.status(job).live
+    assert store.read_status(source) == running
+    store.write_status(source, replace(running, state="failed", message="out of luck"))
+    bench.wait([job])
+    assert bench.status(job).state == "failed"
+    assert "out of luck" in bench.status(job).message
+
+
+def test_a_home_that_is_no_folder_is_one_sentence(home: Path, bench: Bench) -> None:
+    (home / "runs").touch()
+    with pytest.raises(WorkbenchError, match="cannot be written"):
+        bench.submit(jobs(SHORT))
 
 
 def test_a_run_whose_owner_died_reads_as_interrupted(home: Path) -> None:

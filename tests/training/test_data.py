@@ -84,7 +84,11 @@ def test_the_task_says_it_all():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"train_x": torch.ones(2, 3, dtype=torch.int64)}, "inputs must be floats"),
+        ({"train_x": torch.ones(2, 3, dtype=torch.int64)}, "inputs must be float32"),
+        ({"train_x": torch.ones(2, 3, dtype=torch.float64)}, "inputs must be float32"),
+        ({"train_x": torch.ones(2), "test_x": torch.ones(2)}, r"shapes \(2,\) and \(2,\)"),
+        ({"test_x": torch.ones(2, 4)}, r"shapes \(2, 3\) and \(2, 4\)"),
+        ({k: torch.tensor([0, 0]) for k in ("train_y", "test_y")} | {"classes": ("a",)}, "nothing to tell apart"),
         ({"train_y": torch.tensor([0.0, 1.0])}, "row of int64"),
         ({"test_x": torch.ones(3, 3)}, "3 inputs and 2 targets"),
         ({"test_y": torch.tensor([0, 2])}, r"targets must lie in 0\.\.1"),

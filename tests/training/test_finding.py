@@ -119,5 +119,8 @@ def test_transfer_tells_the_head_start():
 
 def test_numbers_are_written_as_people_do():
     assert share(pd.Series([0.5])) == "50.0 %"
-    assert times(12345.0) == "12345 times larger"
+    assert times(856.0) == "856 times larger"
+    assert times(12345.0) == "12 thousand times larger"
+    assert times(1 / 4.02e8) == "402 million times smaller"
+    assert times(1e15) == "1.0e+15 times larger"
     assert times(1 / 3) == "3 times smaller"

@@ -296,9 +296,10 @@ def test_nothing_to_take_over_is_said(bench):
 
 
 FAILING = """
+import sys
 import torch
 from torch import nn
-from workbench import Activation, Initializer, Model, Optimizer, Remedy, Schedule, hookimpl
+from workbench import Activation, Block, Initializer, Model, Optimizer, Remedy, Schedule, hookimpl
 
 class Count:
     steps = 0
@@ -339,6 +340,30 @@ class Rem(Remedy):
         if clock.step == 10:
             raise RuntimeError("not now")
 
+class Leaves(nn.Module):
+    def forward(self, x):
+        sys.exit(3)
+
+class Grows(torch.optim.SGD):
+    def step(self, closure=None):
+        self.add_param_group({"params": [torch.zeros(1, requires_grad=True)]})
+        return super().step(closure)
+
+class Groupless(torch.optim.Optimizer):
+    def __init__(self, params):
+        pass
+
+class Shy(Remedy):
+    """Forgets to return something."""
+
+def forgetful(method):
+    return type(method, (Shy,), {"name": "no_" + method, method: lambda self, given: None})
+
+class Brakes(Remedy):
+    name = "broken_brakes"
+    def edit_schedule(self, factor):
+        return lambda clock: "slow"
+
 def late(clock):
     if clock.step == 10:
         raise RuntimeError("no more")
@@ -349,20 +374,29 @@ def register_activations(register):
     register(Activation("late_activation", Act))
     register(Activation("one_way", Act2))
     register(Activation("no_module", lambda: 3))
+    register(Activation("half", nn.GLU))
+    register(Activation("leaves", Leaves))
 
 @hookimpl
 def register_optimizers(register):
     register(Optimizer("late_optimizer", lambda params: Opt(params, lr=0.1)))
     register(Optimizer("lbfgs", lambda params: torch.optim.LBFGS(params, lr=0.5, max_iter=4)))
     register(Optimizer("no_optimizer", lambda params: 3))
+    register(Optimizer("grows", lambda params: Grows(params, lr=0.1)))
+    register(Optimizer("groupless", Groupless))
 
 @hookimpl
 def register_remedies(register):
     register(Rem)
+    register(Brakes)
+    for method in ("edit_param_groups", "wrap_optimizer", "edit_schedule", "edit_loss"):
+        register(forgetful(method))
 
 @hookimpl
 def register_schedules(register):
     register(Schedule("late_schedule", late))
+    register(Schedule("wordy", lambda clock: "fast"))
+    register(Schedule("leaving", lambda clock: sys.exit(1)))
 
 @hookimpl
 def register_initializers(register):
@@ -371,6 +405,7 @@ def register_initializers(register):
 @hookimpl
 def register_models(register):
     register(Model("no_blocks", lambda shape, classes, activation: nn.Linear(1, 1)))
+    register(Model("three", lambda shape, classes, activation: [Block(nn.Linear(64, 3), before=[nn.Flatten()])]))
 """
 
 
@@ -392,6 +427,16 @@ def failing(drop_in, bench):
         ({"remedies": ["late_remedy"]}, "remedy 'late_remedy' of plugin 'failing' failed: .*not now"),
         ({"schedule": "late_schedule"}, "schedule 'late_schedule' of plugin 'failing' failed: .*no more"),
         ({"initializer": "wrong_initializer"}, "initializer 'wrong_initializer' of plugin 'failing' failed"),
+        ({"activation": "half"}, r"activation 'half' of plugin 'failing' failed: .*it gives \(2, 2\); it has to work"),
+        ({"activation": "leaves"}, "activation 'leaves' of plugin 'failing' failed: SystemExit"),
+        ({"optimizer": "groupless"}, "optimizer 'groupless' of plugin 'failing' failed: .*param_groups"),
+        ({"schedule": "wordy"}, "schedule 'wordy' of plugin 'failing' failed: .*'fast'"),
+        ({"schedule": "leaving"}, "schedule 'leaving' of plugin 'failing' failed: SystemExit"),
+        ({"remedies": ["broken_brakes"]}, "remedy 'broken_brakes' of plugin 'failing' failed: .*'slow'"),
+        ({"remedies": ["no_edit_schedule"]}, "remedy 'no_edit_schedule' of plugin 'failing' failed: .*returned None"),
+        ({"remedies": ["no_edit_loss"]}, "remedy 'no_edit_loss' of plugin 'failing' failed: .*returned None"),
+        ({"remedies": ["no_wrap_optimizer"]}, "remedy 'no_wrap_optimizer' of plugin 'failing' failed: .*returned None"),
+        ({"remedies": ["no_edit_param_groups"]}, "remedy 'no_edit_param_groups' of plugin 'failing' failed: .*None"),
     ],
 )
 def test_a_component_that_fails_in_use_is_named(failing, base, words):
@@ -403,6 +448,16 @@ def test_a_component_that_fails_in_use_is_named(failing, base, words):
 def test_a_model_that_is_none_is_named(failing):
     with pytest.raises(WorkbenchError, match=r"model 'no_blocks' of plugin 'failing' failed: .*Block is wanted"):
         failing.train(SMALL | {"model": "no_blocks"}, {})
+
+
+def test_a_model_with_too_few_outputs_is_named(failing):
+    words = r"model 'three' of plugin 'failing' failed: .*shape \(360, 3\) for a batch of 360.*\(360, 10\)"
+    with pytest.raises(WorkbenchError, match=words):
+        failing.train(SMALL | {"model": "three"}, {})
+
+
+def test_an_optimizer_may_add_groups_as_it_goes(failing):
+    assert failing.train(SMALL, {"optimizer": "grows"})[0]["outcome"] == "finished"
 
 
 def test_what_was_recorded_before_a_failure_is_kept(failing):

@@ -128,7 +128,7 @@ def panel(
     wide = alt.StrokeWidth(
         "split:N",
         scale=alt.Scale(domain=["train", "test"], range=[1, 2.5]),
-        legend=alt.Legend(title="split", orient="top", symbolStrokeColor="gray"),
+        legend=alt.Legend(title="split", orient="bottom", symbolStrokeColor="gray"),
     )
     base = alt.Chart(table).encode(x=x)
     tooltip = [

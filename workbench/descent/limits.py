@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any
 
 from workbench.descent.surface import Landscape
+from workbench.errors import WorkbenchError
 from workbench.experiment import Run
 from workbench.registry import Registry, blame
 
+log = logging.getLogger("workbench.descent")
+
 
 def limit(run: Run, registry: Registry) -> float | None:
+    """The critical learning rate, or None where there is no closed form, or a plugin fails to give it."""
+    try:
+        return closed_form(run, registry)
+    except WorkbenchError as error:  # an extra: what fails in the run itself is said by its record
+        log.info("no limit: %s", error)
+        return None
+
+
+def closed_form(run: Run, registry: Registry) -> float | None:
     """The critical learning rate, or None where there is no closed form.
 
     There is one when the surface has the same curvature everywhere, the rate stays constant, no remedy

@@ -58,6 +58,10 @@ def judge(
     positions: Floats, values: Floats, lowest: float, tolerance: float, domain: tuple[Interval, Interval]
 ) -> Outcomes:
     """Name the outcome of each row. ``lowest`` is f_min, ``domain`` the intervals of x and y that are drawn."""
+    if len(values) == 1:  # not finite where it starts: there is no step to look at
+        positions, values = np.repeat(positions, 2, axis=0), np.repeat(values, 2, axis=0)
+        found = judge(positions, values, lowest, tolerance, domain)
+        return Outcomes(found.outcome, np.zeros_like(found.step), found.to_tolerance)
     steps, rows = len(values) - 1, values.shape[1]
     diagonal = np.hypot(domain[0][1] - domain[0][0], domain[1][1] - domain[1][0])
     first, second, third = quarters(steps)

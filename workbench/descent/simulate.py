@@ -17,7 +17,7 @@ from workbench.descent.surface import Landscape
 from workbench.errors import WorkbenchError
 from workbench.experiment import Run
 from workbench.records import Recorder
-from workbench.registry import Registry, blame
+from workbench.registry import Registry, blame, rate_factor, returned
 
 
 class Mover:
@@ -32,7 +32,6 @@ class Mover:
     ) -> None:
         self.registry, self.parameters, self.slope, self.steps = registry, parameters, slope, steps
         self.optimizer_name = base["optimizer"]["use"]
-        self.schedule_name = base["schedule"]["use"]
         self.remedies: list[tuple[str, Remedy]] = [
             (reference["use"], registry.make("remedy", reference)) for reference in base["remedies"]
         ]
@@ -43,10 +42,8 @@ class Mover:
         for name, remedy in self.remedies:
             with blame(registry, "remedy", name):
                 self.optimizer = remedy.wrap_optimizer(self.optimizer)
-        self.factor: Callable[[Clock], float] = lambda clock: registry.make("schedule", base["schedule"], clock)
-        for name, remedy in self.remedies:
-            with blame(registry, "remedy", name):
-                self.factor = remedy.edit_schedule(self.factor)
+                returned("wrap_optimizer", self.optimizer, hasattr(self.optimizer, "param_groups"))
+        self.factor = rate_factor(registry, base["schedule"], self.remedies)
         with blame(registry, "optimizer", self.optimizer_name):
             self.rates = [group.get("lr") for group in self.optimizer.param_groups]
             self.wants_closure = bool(inspect.signature(self.optimizer.step).parameters)
@@ -57,8 +54,10 @@ class Mover:
         Where no value is finite there is no step to take.
         """
         clock = Clock(index, self.steps, index, self.steps)
-        factor = self._factor(clock)
-        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+        factor = self.factor(clock)
+        groups = self.optimizer.param_groups
+        self.rates += [group.get("lr") for group in groups[len(self.rates) :]]  # some add groups as they go
+        for group, rate in zip(groups, self.rates, strict=False):
             if rate is not None:
                 group["lr"] = rate * factor
         values = self._backward(clock)
@@ -84,10 +83,6 @@ class Mover:
                 remedy.after_step([self.parameters], clock)
         rate = self.rates[0]
         return values, math.nan if rate is None else rate * factor
-
-    def _factor(self, clock: Clock) -> float:
-        with blame(self.registry, "schedule", self.schedule_name):
-            return float(self.factor(clock))
 
     def _backward(self, clock: Clock) -> Tensor:
         values, gradient = self.slope(self.parameters.detach())

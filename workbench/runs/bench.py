@@ -118,10 +118,12 @@ class Bench:
         waits_for = []
         if job.run.source is not None:
             source = Job(job.run.source, job.run.source.id(registry.current()))
-            if store.read_status(source.id).state != "finished":
+            status = store.read_status(source.id)
+            elsewhere = status.live and status.owner != self._owner["owner"]  # its folder is not ours: the run waits
+            if status.state != "finished" and not elsewhere:
                 with self._lock:
                     future = self._futures.get(source.id)
-                if future is None or not store.read_status(source.id).live:
+                if future is None or not status.live:
                     future = self._queue(source)
                 waits_for.append(future)
         try:

@@ -81,7 +81,7 @@ def read_status(run_id: str) -> Status:
     try:
         plain = json.loads((folder(run_id) / "status.json").read_bytes())
         status = Status(**plain)
-    except FileNotFoundError:
+    except OSError:  # not there, or not to be read: writing it anew will say why
         return Status()
     except (ValueError, TypeError):
         return Status("interrupted", message="its status file is damaged; run it again")

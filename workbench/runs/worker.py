@@ -22,6 +22,7 @@ from workbench.runs.recorder import FolderRecorder
 
 log = logging.getLogger("workbench.runs")
 
+POLL = 0.2  # seconds between looks at a source that another process trains
 ENGINES = {
     "descent": "workbench.descent.simulate",
     "sweep": "workbench.descent.sweep",
@@ -58,6 +59,7 @@ def execute(plain: Mapping[str, Any], run_id: str, environment: Mapping[str, str
     run = Run.from_dict(plain)
     status = store.read_status(run_id)
     recorder = FolderRecorder(run_id, replace(status, state="running", started=time.time()))
+    wait_for_source(run, known, recorder)
     if recorder.stopped():
         recorder.finish({"outcome": "stopped", "message": "stopped before it began"})
         return run_id
@@ -83,11 +85,18 @@ def attempt(run: Run, known: registry.Registry, recorder: Recorder, run_id: str 
     except WorkbenchError as error:
         keep_traceback(run_id)
         summary = {"outcome": "failed", "message": str(error)}
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         log.exception("run %s failed", run_id)
         keep_traceback(run_id)
         summary = {"outcome": "failed", "message": f"the bench itself failed: {registry.describe(error)}"}
     return {"seconds": time.perf_counter() - began} | summary
+
+
+def wait_for_source(run: Run, known: registry.Registry, recorder: Recorder) -> None:
+    """Another process may be training the source right now; one of this process was waited for in the queue."""
+    if run.source is not None:
+        while store.read_status(run.source.id(known)).live and not recorder.stopped():
+            time.sleep(POLL)
 
 
 def check_source(run: Run, known: registry.Registry, run_id: str) -> None:

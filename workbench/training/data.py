@@ -70,12 +70,19 @@ def check(data: Any) -> None:
     if not isinstance(data, Data):
         raise TypeError(f"a data set returns workbench.Data, not {type(data).__name__}")
     for split, x, y in (("train", data.train_x, data.train_y), ("test", data.test_x, data.test_y)):
-        if not x.is_floating_point() or y.dtype != torch.int64 or y.ndim != 1:
-            raise TypeError(f"{split}: inputs must be floats and targets a row of int64 class numbers")
+        if x.dtype != torch.float32 or y.dtype != torch.int64 or y.ndim != 1:
+            raise TypeError(f"{split}: inputs must be float32 and targets a row of int64 class numbers")
         if len(x) != len(y) or not len(y):
             raise ValueError(f"{split}: {len(x)} inputs and {len(y)} targets; there must be as many, and at least one")
         if y.min() < 0 or y.max() >= len(data.classes):
             raise ValueError(f"{split}: targets must lie in 0..{len(data.classes) - 1}, one number for each class")
+    if len(data.classes) < 2:
+        raise ValueError(f"{len(data.classes)} class leaves nothing to tell apart; there must be two or more")
+    if data.train_x.ndim < 2 or data.train_x.shape[1:] != data.test_x.shape[1:]:
+        shapes = f"{tuple(data.train_x.shape)} and {tuple(data.test_x.shape)}"
+        raise ValueError(
+            f"train and test inputs have the shapes {shapes}; they must be (samples, ...), alike but for it"
+        )
 
 
 def parse_classes(text: str, names: Sequence[str], dataset: str) -> list[int]:
@@ -141,6 +148,8 @@ def few_labels(data: Data, wanted: int, seed: int) -> Data:
 def normalize(data: Data) -> Data:
     """Subtract the training split's mean and divide by its standard deviation, each one number for all inputs."""
     mean, std = data.train_x.mean(), data.train_x.std(correction=0)
+    if not torch.isfinite(std):
+        raise WorkbenchError("normalize = true: an input of the training split is not finite; leave normalize out")
     if not std > 0:
         raise WorkbenchError("normalize = true: all inputs of the training split are equal; leave normalize out")
     return Data((data.train_x - mean) / std, data.train_y, (data.test_x - mean) / std, data.test_y, data.classes)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+UNITS = ((1e9, " billion"), (1e6, " million"), (1e3, " thousand"))
 LEARNED = 0.1  # less above the untrained network's test accuracy is nothing, whoever is best
 
 
@@ -158,12 +159,11 @@ def steepest(layers: pd.DataFrame) -> list[str]:
 def times(ratio: float) -> str:
     """``38 times larger`` or ``1.2 million times smaller``."""
     size, word = (ratio, "larger") if ratio >= 1 else (1 / ratio, "smaller")
-    if size < 1e5:
-        return f"{size:.2g} times {word}" if size < 100 else f"{size:.0f} times {word}"
-    unit, name = next(
-        (unit, name) for unit, name in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand")) if size >= unit
-    )
-    return f"{size / unit:.2g} {name} times {word}" if size < 1e12 else f"{size:.1e} times {word}"
+    unit, name = next((pair for pair in UNITS if size >= pair[0]), (1.0, ""))
+    if size >= 1e12:
+        return f"{size:.1e} times {word}"
+    share = size / unit
+    return f"{share:.2g}{name} times {word}" if share < 10 else f"{share:.0f}{name} times {word}"
 
 
 def epoch_one(test: pd.DataFrame) -> pd.Series:

@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from workbench.components import Clock, Data, Remedy
 from workbench.errors import WorkbenchError
 from workbench.experiment import Run
 from workbench.records import Recorder
-from workbench.registry import Registry, blame
+from workbench.registry import Registry, blame, rate_factor, returned
 from workbench.training.data import prepare
 from workbench.training.network import Network, build, load_features
 from workbench.training.probes import Probe, norm, probe_steps
@@ -79,9 +78,10 @@ class Training:
                 remedy.after_init(self.network, self.data.train_x[first])
         self.parameters = list(self.network.parameters())
         self.optimizer = self.make_optimizer()
-        self.rates = [group.get("lr") for group in self.optimizer.param_groups]
-        self.needs_closure = needs_closure(self.optimizer)
-        self.factor = self.make_schedule()
+        with blame(registry, "optimizer", base["optimizer"]["use"]):
+            self.rates = [group.get("lr") for group in self.optimizer.param_groups]
+            self.needs_closure = needs_closure(self.optimizer)
+        self.factor = rate_factor(registry, base["schedule"], self.remedies)
         self.loss = self.make_loss()
         self.before_step = self.overriding("before_step")
         self.after_step = self.overriding("after_step")
@@ -150,7 +150,9 @@ class Training:
         step = self.step
         clock = Clock(step, self.steps, step / self.batches, self.epochs)
         factor = self.factor(clock)
-        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+        groups = self.optimizer.param_groups
+        self.rates += [group.get("lr") for group in groups[len(self.rates) :]]  # some add groups as they go
+        for group, rate in zip(groups, self.rates, strict=False):
             if rate is not None:
                 group["lr"] = rate * factor
         probe = Probe(self.network, step) if step in self.probed else None
@@ -201,10 +203,19 @@ class Training:
         """Logits (batch, classes) and the loss, with its gradient in every parameter."""
         with self.naming_the_culprit():
             self.network.zero_grad()
-            logits = self.network(x)
+            logits = self.logits(x)
             loss = self.loss(logits, y)
             loss.backward()  # type: ignore[no-untyped-call]
         return logits.detach(), loss.detach()
+
+    def logits(self, x: Tensor) -> Tensor:
+        """What the network says of a batch, (batch, classes)."""
+        said: Tensor = self.network(x)
+        wanted = (len(x), len(self.data.classes))
+        if not isinstance(said, Tensor) or said.shape != wanted:
+            shape = f"shape {tuple(said.shape)}" if isinstance(said, Tensor) else type(said).__name__
+            raise ValueError(f"its network gives {shape} for a batch of {len(x)}; it has to be of shape {wanted}")
+        return said
 
     def change_gradients(self, clock: Clock) -> None:
         """Let the remedies change the gradients."""
@@ -242,7 +253,7 @@ class Training:
             for x, y in zip(
                 *(torch.split(part, TEST_BATCH) for part in (self.data.test_x, self.data.test_y)), strict=True
             ):
-                logits = self.network(x)
+                logits = self.logits(x)
                 loss += functional.cross_entropy(logits, y, reduction="sum").item()
                 correct += right(logits, y)
         count = len(self.data.test_y)
@@ -306,6 +317,7 @@ class Training:
         for name, remedy in self.remedies:
             with blame(self.registry, "remedy", name):
                 groups = remedy.edit_param_groups(groups)
+                returned("edit_param_groups", groups, isinstance(groups, list))
         optimizer = self.registry.make("optimizer", self.run.base["optimizer"], join(groups))
         with blame(self.registry, "optimizer", self.run.base["optimizer"]["use"]):
             if not isinstance(optimizer, torch.optim.Optimizer):
@@ -313,22 +325,8 @@ class Training:
         for name, remedy in self.remedies:
             with blame(self.registry, "remedy", name):
                 optimizer = remedy.wrap_optimizer(optimizer)
+                returned("wrap_optimizer", optimizer, hasattr(optimizer, "param_groups"))
         return optimizer
-
-    def make_schedule(self) -> Callable[[Clock], float]:
-        """The factor on the learning rate, with the remedies' changes."""
-        reference = self.run.base["schedule"]
-        settings = {key: value for key, value in reference.items() if key != "use"}
-        factor: Callable[[Clock], float] = partial(self.registry.get("schedule", reference["use"]).factory, **settings)
-        for name, remedy in self.remedies:
-            with blame(self.registry, "remedy", name):
-                factor = remedy.edit_schedule(factor)
-
-        def blamed(clock: Clock) -> float:
-            with self.naming_the_culprit(("schedule", reference["use"])):
-                return factor(clock)
-
-        return blamed
 
     def make_loss(self) -> Callable[[Tensor, Tensor], Tensor]:
         """Cross-entropy of logits, with the remedies' changes."""
@@ -336,6 +334,7 @@ class Training:
         for name, remedy in self.remedies:
             with blame(self.registry, "remedy", name):
                 loss = remedy.edit_loss(loss)
+                returned("edit_loss", loss, callable(loss))
         return loss
 
     def overriding(self, method: str) -> list[tuple[str, Remedy]]:
@@ -343,21 +342,37 @@ class Training:
         return [each for each in self.remedies if getattr(type(each[1]), method) is not getattr(Remedy, method)]
 
     @contextmanager
-    def naming_the_culprit(self, otherwise: tuple[str, str] | None = None) -> Iterator[None]:
-        """Blame the plugin in whose files an exception arose; else the model, or what ``otherwise`` names."""
+    def naming_the_culprit(self) -> Iterator[None]:
+        """Blame the plugin in whose files an exception arose; else an activation that is none, else the model."""
         try:
             yield
         except WorkbenchError:
             raise
-        except Exception as error:
-            kind, name = (
-                culprit(error, self.run, self.registry) or otherwise or ("model", self.run.task["model"]["use"])
-            )
-            with blame(self.registry, kind, name):
+        except (Exception, SystemExit) as error:
+            found = culprit(error, self.run, self.registry)
+            activation = self.run.base["activation"]
+            if found is None and (problem := misshapen(activation, self.registry)):
+                with blame(self.registry, "activation", activation["use"]):
+                    raise TypeError(problem) from error
+            with blame(self.registry, *(found or ("model", self.run.task["model"]["use"]))):
                 raise
 
 
-def culprit(error: Exception, run: Run, registry: Registry) -> tuple[str, str] | None:
+def misshapen(activation: dict[str, Any], registry: Registry) -> str:
+    """Whether an activation changes the shape of what it is given: why the next layer failed; empty if not."""
+    given = torch.zeros(2, 4)
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            made = registry.make("activation", activation).eval()(given)
+    except Exception:
+        return ""
+    if isinstance(made, Tensor) and made.shape == given.shape:
+        return ""
+    shape = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
+    return f"for an input of shape {tuple(given.shape)} it gives {shape}; it has to work element by element"
+
+
+def culprit(error: BaseException, run: Run, registry: Registry) -> tuple[str, str] | None:
     """The component of a run whose plugin's files stand deepest in the traceback, if any."""
     files = []
     trace = error.__traceback__
