@@ -47,7 +47,7 @@ def gradients(result: Result) -> list[Picture]:
 experiment_page(
     "transfer",
     default="transfer-digits",
-    sentence="Train on a source, then compare ways to learn the target: from scratch, frozen features, fine-tuning.",
+    sentence="Train on a source, then compare ways to learn the target.",
     finding=say,
     views={"Accuracy": accuracy, "Loss": loss, "Gradients": gradients},
     table=training_table,

@@ -332,7 +332,7 @@ def test_a_remedy_whose_title_is_no_text_is_refused(drop_in: DropIn) -> None:
         "class Five(Remedy):\n    name = 'five'\n    title = 5\n"
         "@hookimpl\ndef register_remedies(register):\n    register(Five)\n",
     )
-    [plugin] = [plugin for plugin in current().plugins if plugin.name == "numbered"]
+    [plugin] = [plugin for plugin in registry.current().plugins if plugin.name == "numbered"]
     assert plugin.errors == ["remedy 'five': its title is 5; write a text"]
 
 

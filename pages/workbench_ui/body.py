@@ -265,7 +265,8 @@ def draw(page: str, view: str, picture: Picture, finding: str) -> None:
     """One picture: its charts in a row that breaks where the screen is narrow, and its note."""
     with st.grid(len(picture.charts), min_column_width=320) if len(picture.charts) > 1 else st.container():
         for number, chart in enumerate(picture.charts):
-            key = f"{page}.{view}.{picture.name}.{number}"
+            # Streamlit draws a chart anew when its key changes, not when only the size of its panels does.
+            key = f"{page}.{view}.{picture.name}.{number}.{viewport.width()}"
             st.altair_chart(fitted(chart), width="stretch", key=key, alt=picture.note or finding)
     if picture.note:
         st.caption(picture.note)

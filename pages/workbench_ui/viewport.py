@@ -41,7 +41,7 @@ def narrow() -> bool:
     return width() < 640
 
 
-def panels(least: int, most: int = 4, axis: int = 104, gap: int = 20) -> tuple[int, int]:
+def panels(least: int, most: int = 4, axis: int = 84, gap: int = 20) -> tuple[int, int]:
     """The width of each panel of small multiples, and how many stand side by side.
 
     ``least`` is the narrowest a panel may be, ``axis`` what the axis at the left takes, in pixels.

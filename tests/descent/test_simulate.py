@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from workbench import Optimizer, Remedy
+from workbench.descent.limits import limit
 from workbench.descent.simulate import execute
 from workbench.errors import WorkbenchError
 from workbench.records import MemoryRecorder
@@ -260,7 +261,7 @@ def test_a_remedy_that_returns_nothing_is_named(registry, run_of, added, method)
 
 def test_a_remedy_that_breaks_the_schedule_is_named_and_not_the_schedule(registry, run_of, added):
     added("remedy", type("Wordy", (Remedy,), {"name": "wordy", "edit_schedule": lambda self, f: lambda clock: "fast"}))
-    with pytest.raises(WorkbenchError, match="remedy 'wordy' of plugin 'trial' failed: .*'fast'"):
+    with pytest.raises(WorkbenchError, match=r"remedy 'wordy' of plugin 'trial' failed: .*'fast'"):
         execute(run_of(base={"remedies": ["wordy"]}), registry, MemoryRecorder())
 
 

@@ -240,7 +240,7 @@ def gradient_heat(
         parts.append(special.encode(x=x, y=y, fill=alt.Fill("state:N", scale=scale, legend=key), tooltip=tooltip))
     height = max(120, min(18 * depth, 420))
     steps = max(1, int(table["step"].nunique()))
-    whole = steps * max(1, round(width / steps))  # cells of whole pixels leave no seams
+    whole = steps * max(1, width // steps)  # cells of whole pixels leave no seams
     layered = alt.layer(*parts, data=table).properties(width=whole, height=height)
     shown = [name for name in names if name in set(table["variant"])]
     facet = alt.Facet("variant:N", title=None, sort=shown, header=alt.Header(labelFontWeight="bold", labelLimit=whole))
