@@ -67,18 +67,22 @@ def experiment_page(
 ) -> None:
     """Draw one experiment page. The first view is the main picture, the others are tabs computed when opened."""
     plain = state.composed(page, default)
+    refusal = refused(plain)  # before the widgets, which would mend it without a word
     with st.sidebar:
         try:
-            plain = compose(page, plain)
-            state.keep(page, plain)
+            made = compose(page, plain)
         except WorkbenchError as error:
-            st.error(str(error))
+            made, refusal = plain, str(error)
         viewport.measure()
+    if refusal:
+        refuse(page, plain, made, sentence, refusal)
+        return
+    state.keep(page, made)
     try:
-        experiment = parse(plain, "this experiment")
+        experiment = parse(made, "this experiment")
         jobs = plan(experiment, "this experiment")
     except WorkbenchError as error:
-        header(page, plain.get("title", ""), sentence)
+        header(page, made.get("title", ""), sentence)
         st.error(str(error), icon=":material/edit:")
         return
     light = all(job.lane is Lane.LIGHT for job in jobs)
@@ -88,12 +92,32 @@ def experiment_page(
         with toolbar:
             open_menu(page)
             holder = st.container(width="content")
-        text = finding(result)
+        text = said(finding, result)
         pictures = show(page, result, text, views, table)
         with holder:
             share(page, result, text, pictures)
     else:
         trained(page, experiment, jobs, sentence, finding, views, table)
+
+
+def refused(plain: state.Plain) -> str:
+    """Why an experiment cannot be run as it is written, or an empty text."""
+    try:
+        plan(parse(plain, "this experiment"), "this experiment")
+    except WorkbenchError as error:
+        return str(error)
+    return ""
+
+
+def refuse(page: str, plain: state.Plain, made: state.Plain, sentence: str, refusal: str) -> None:
+    """Say what is wrong with an experiment, and offer what the panel makes of it."""
+    header(page, str(plain.get("title", "")), sentence)
+    st.error(refusal, icon=":material/edit:")
+    if refused(made):
+        st.caption("Choose something else in the panel at the side.")
+    else:
+        st.caption("The panel at the side shows the experiment without it.")
+        st.button("Go on with what the panel shows", on_click=state.keep, args=(page, made), key=f"{page}.mend")
 
 
 def header(page: str, title: str, sentence: str) -> Any:
@@ -155,7 +179,7 @@ def trained(
             st.info("The composition has changed: this is the result before the change. Press Run for the new one.")
         if still:
             progress(shown_jobs, now)
-        text = finding(result)
+        text = said(finding, result)
         pictures = show(page, result, text, views, table)
         with holder:
             share(page, result, text, pictures)
@@ -222,6 +246,14 @@ def duration(seconds: float) -> str:
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def said(finding: Callable[[Result], str], result: Result) -> str:
+    """The finding, or why a plugin does not let there be one."""
+    try:
+        return finding(result)
+    except WorkbenchError as error:
+        return str(error)
+
+
 def show(
     page: str,
     result: Result,
@@ -239,7 +271,11 @@ def show(
         if not tab.open:
             continue
         with tab:
-            pictures = view(result)
+            try:
+                pictures = view(result)
+            except WorkbenchError as error:
+                st.error(str(error))
+                continue
             for picture in pictures:
                 draw(page, name, picture, text)
             if not pictures:

@@ -112,7 +112,7 @@ class Composer:
         field = TASKS[self.kind].model_fields[name]
         low = next((getattr(m, "ge", None) for m in field.metadata if getattr(m, "ge", None) is not None), None)
         if isinstance(value, float):
-            return st.number_input(label, 1e-12, None, value, format="%.6g", key=key, help=tip)
+            return st.number_input(label, 0.0, None, value, format="%.6g", key=key, help=tip)
         optional = field.default is None
         number = st.number_input(label, 0 if optional else low, None, value or 0, step=1, key=key, help=tip)
         return None if optional and number == 0 else number
@@ -265,7 +265,7 @@ def draw_seeds(composer: Composer, experiment: Experiment) -> list[int]:
     if composer.kind in ("descent", "sweep"):
         return experiment.seeds  # nothing on a surface is drawn by lot
     count = st.number_input(
-        "seeds", 1, 100, len(experiment.seeds), key=f"{composer.prefix}.seeds",
+        "seeds", 1, 1000, len(experiment.seeds), key=f"{composer.prefix}.seeds",
         help="every variant is run with each seed: the same start and the same batches within a seed",
     )  # fmt: skip
     return experiment.seeds if count == len(experiment.seeds) else list(range(count))
@@ -285,7 +285,7 @@ def draw_sweep(composer: Composer, experiment: Experiment) -> Plain:
     high = right.number_input("to", value=sweep.high, format="%.6g", key=f"{key}.high")
     scales = ["linear", "log"]
     scale = st.segmented_control("scale", scales, default=sweep.scale, key=f"{key}.scale", required=True)
-    count = st.slider("settings tried", 16, 1024, min(max(sweep.count, 16), 1024), 16, key=f"{key}.count")
+    count = st.number_input("settings tried", 2, 100_000, sweep.count, step=16, key=f"{key}.count")
     return {"parameter": parameter, "low": low, "high": high, "count": count, "scale": scale}
 
 

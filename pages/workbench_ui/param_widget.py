@@ -13,6 +13,11 @@ from workbench import Param
 def param_widget(param: Param, value: Any, key: str) -> Any:
     """Draw the widget and return the setting."""
     label = param.name.replace("_", " ")
+    try:
+        value = param.check(value)
+    except ValueError as error:  # only in an experiment that was written elsewhere, and is refused as a whole
+        st.caption(f":red[{label}: {error}]")
+        value = param.default
     tip = f"{param.help + '; ' if param.help else ''}{param.allowed}; default {param.default}"
     if param.choices:
         choices = list(param.choices)

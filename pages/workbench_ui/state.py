@@ -11,9 +11,9 @@ from typing import Any
 
 import streamlit as st
 
-from workbench import house
+from workbench import house, registry
 from workbench.errors import WorkbenchError
-from workbench.experiment import Experiment, dump, read
+from workbench.experiment import Experiment, dump, loads, read, resolve
 
 Plain = dict[str, Any]
 
@@ -69,7 +69,11 @@ def page_for(kind: str) -> str:
 
 
 def open_experiment(experiment: Experiment) -> str:
-    """Lay an experiment on the page that composes its kind, ready to run; returns the page's name."""
+    """Lay an experiment on the page that composes its kind, ready to run; returns the page's name.
+
+    ``ExperimentError`` says what is wrong with one that cannot be run; then nothing is replaced.
+    """
+    resolve(experiment, registry.current(), experiment.title or "this experiment")
     page = page_for(experiment.kind)
     replace(page, dump(experiment))
     st.session_state[f"{page}.run"] = True
@@ -78,15 +82,11 @@ def open_experiment(experiment: Experiment) -> str:
 
 def go(page: str) -> None:
     """Switch to a page by its name in the registry."""
-    from workbench import registry
-
     st.switch_page(st.Page(registry.current().get("page", page).factory, url_path=page))
 
 
 def open_file(name: str, content: bytes) -> str:
     """Read a dropped TOML file and open it; ``WorkbenchError`` says what is wrong with it."""
-    from workbench.experiment import loads
-
     try:
         return open_experiment(loads(content.decode("utf-8"), name))
     except UnicodeDecodeError:

@@ -152,3 +152,58 @@ def test_typed_values_are_checked() -> None:
     assert numbers("x", Param("n", 1)) is None
     assert numbers("3, 4", Param("n", 1)) == [3, 4]
     assert numbers("true, false", Param("b", True)) == [True, False]
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        {"use": "sgd", "lr": -1.0},
+        {"use": "sgd", "lr": "fast"},
+        {"use": "sgd", "speed": 1.0},
+        {"use": "sgd", "nesterov": "yes"},
+    ],
+)
+def test_an_experiment_with_a_wrong_setting_is_refused_and_can_be_mended(visit: Visit, optimizer: dict) -> None:
+    plain = {"kind": "descent", "title": "x", "base": {"optimizer": optimizer}}
+    test = visit("surfaces", surfaces__plain=plain)
+    assert not test.exception
+    [error] = test.error
+    assert next(key for key in optimizer if key != "use") in error.value
+    assert test.session_state["surfaces.plain"] == plain
+    test.button(key="surfaces.mend").click()
+    healthy(test.run())
+
+
+def test_a_small_tolerance_and_many_seeds_are_shown_as_they_are(visit: Visit) -> None:
+    plain = {"kind": "descent", "title": "x", "task": {"tolerance": 1e-30}}
+    test = healthy(visit("surfaces", surfaces__plain=plain))
+    assert test.session_state["surfaces.plain"]["task"]["tolerance"] == 1e-30
+    seeds = list(range(150))
+    plain = {"kind": "training", "title": "x", "seeds": seeds, "task": {"epochs": 0, "dataset": "gaussian"}}
+    test = visit("training", training__plain=plain)
+    assert not test.exception
+    assert test.session_state["training.plain"]["seeds"] == seeds
+
+
+def test_a_surface_without_a_number_is_a_sentence(
+    visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "holes.py").write_text(
+        "from workbench import Surface, hookimpl\n"
+        "@hookimpl\ndef register_surfaces(register):\n"
+        "    register(Surface('hole', lambda x, y: x * float('nan')))\n"
+    )
+    monkeypatch.setenv("WORKBENCH_PLUGINS", str(tmp_path))
+    test = visit("surfaces", surfaces__plain={"kind": "descent", "title": "x", "task": {"surface": "hole"}})
+    assert not test.exception
+
+
+def test_a_sweep_of_another_setting_with_several_seeds(visit: Visit) -> None:
+    plain = {
+        "kind": "sweep",
+        "title": "x",
+        "seeds": [0, 1],
+        "sweep": {"parameter": "momentum", "low": 0.0, "high": 0.9},
+    }
+    test = healthy(visit("rates", rates__plain=plain))
+    assert "momentum" in " ".join(element.value for element in test.markdown)

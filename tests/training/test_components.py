@@ -163,3 +163,12 @@ def test_an_mlp_has_depth_hidden_layers(depth, sizes):
     blocks = registry.current().make("model", model, (1, 2, 3), 4, nn.ReLU)
     assert [(block.layer.in_features, block.layer.out_features) for block in blocks] == sizes
     assert [block.activation is None for block in blocks] == [False] * depth + [True]
+
+
+def test_a_truncated_file_of_mnist_is_called_damaged(tmp_path):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (raw / f"{name}-ubyte").write_bytes(b"\x00\x00\x08\x03" + b"\x00\x00\x00\x05" * 3 + b"\x01\x02")
+    with pytest.raises(WorkbenchError, match=r"damaged: delete that folder"):
+        registry.current().make("dataset", {"use": "mnist"}, tmp_path)

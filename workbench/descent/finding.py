@@ -26,6 +26,8 @@ def finding(summary: pd.DataFrame, path: pd.DataFrame, tolerance: float, limits:
     ``limits`` gives the variants' critical rates where a formula is known. With several seeds a variant
     counts as having reached it when every seed did.
     """
+    if summary.empty:
+        return "No run has finished yet."
     finished = summary[~summary["outcome"].isin(["failed", "stopped"])]
     names = [str(name) for name in summary["variant"].drop_duplicates()]
     seeds = summary["seed"].nunique()
