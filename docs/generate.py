@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 os.environ["WORKBENCH_LOAD_PLUGINS"] = ""  # the docs describe the built-in plugins, whatever else is installed
-from workbench import experiment, registry
+from workbench import registry
 from workbench.components import KINDS
+from workbench.experiment import explain, spec, text
 from workbench.records import TABLES, WHO
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,7 +56,7 @@ def components() -> str:
 
 def toml(value: Any) -> str:
     """A value as it stands in an experiment."""
-    return experiment.literal(value)
+    return text.literal(value)
 
 
 def keys(model: Any) -> str:
@@ -64,8 +65,8 @@ def keys(model: Any) -> str:
     for name, field in model.model_fields.items():
         default = "must be given" if field.is_required() else field.get_default(call_default_factory=True)
         if isinstance(default, str | int | float | list | dict) and default != "must be given":
-            default = f"`{toml(experiment.short(default))}`"
-        rows.append([f"`{name}`", default if default is not None else "", experiment.describe(field)])
+            default = f"`{toml(text.short(default))}`"
+        rows.append([f"`{name}`", default if default is not None else "", explain.describe(field)])
     return table(["key", "default", "allowed"], rows)
 
 
@@ -78,12 +79,12 @@ def records() -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "components": components,
     "records": records,
-    "descent task": lambda: keys(experiment.DescentTask),
-    "training task": lambda: keys(experiment.TrainingTask),
-    "transfer task": lambda: keys(experiment.TransferTask),
-    "descent base": lambda: keys(experiment.DescentBase),
-    "training base": lambda: keys(experiment.TrainingBase),
-    "sweep": lambda: keys(experiment.Sweep),
+    "descent task": lambda: keys(spec.DescentTask),
+    "training task": lambda: keys(spec.TrainingTask),
+    "transfer task": lambda: keys(spec.TransferTask),
+    "descent base": lambda: keys(spec.DescentBase),
+    "training base": lambda: keys(spec.TrainingBase),
+    "sweep": lambda: keys(spec.Sweep),
 }
 PART = re.compile(r"<!-- generated: ([a-z ]+) -->\n.*?<!-- end -->", re.DOTALL)
 

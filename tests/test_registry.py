@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from workbench import house, registry
+from workbench import discovery, house, registry
+from workbench.discovery import BUILTINS
 from workbench.errors import UnknownComponent, WorkbenchError
-from workbench.registry import BUILTINS, Plugin, Registry
+from workbench.registry import Plugin, Registry
 
 BROKEN = Path(__file__).parent / "broken_plugins"
 SURFACE = """
@@ -147,7 +148,7 @@ def test_all_broken_plugins_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_hanging_plugin_is_named_in_the_log(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(registry, "PATIENCE", 0.05)
+    monkeypatch.setattr(discovery, "PATIENCE", 0.05)
     monkeypatch.setenv("HANGS_FOR", "0.3")
     load_broken("hangs", monkeypatch, tmp_path)
     [message] = [record.getMessage() for record in caplog.records if "has been loading" in record.getMessage()]
@@ -213,7 +214,7 @@ def test_entry_points_a_bad_one_first_and_a_good_one_after(site: Path) -> None:
     assert "could not be imported" in plugin_called("bbb_odd", known).errors[0]
     good = plugin_called("ccc_good", known)
     assert (good.place, good.version, good.path, good.errors) == ("installed", "1.2.3", "wb_good_entry", [])
-    assert good.digest == registry.digest([site / "wb_good_entry.py"])
+    assert good.digest == discovery.digest([site / "wb_good_entry.py"])
     assert known.owner("surface", "entered") is good
 
 

@@ -1,4 +1,4 @@
-"""What there is to compose with: plugins found, loaded one by one, their components by kind and name.
+"""What there is to compose with: plugins loaded one by one, their components by kind and name.
 
 A plugin that fails is listed with its error and takes nothing else down. The first registration of a
 name wins; the second is reported with both owners.
@@ -6,30 +6,20 @@ name wins; the second is reported with both owners.
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import inspect
 import logging
-import os
-import re
-import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import lru_cache
-from importlib.metadata import EntryPoint, distributions, entry_points
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pluggy
 
-from workbench import hookspecs, house
+from workbench import hookspecs
+from workbench.blame import blame, describe
 from workbench.components import (
     KINDS,
     AnyComponent,
-    Clock,
     Param,
     Remedy,
     check_name,
@@ -37,23 +27,10 @@ from workbench.components import (
     check_texts,
     hook_names,
 )
-from workbench.errors import UnknownComponent, WorkbenchError, allowed_names
+from workbench.discovery import Source, digest, find, fingerprint, import_source, module_files, patience, version
+from workbench.errors import UnknownComponent, allowed_names
 
 log = logging.getLogger("workbench.registry")
-
-# Loaded first, whatever else lies in plugins/: nobody's drop-in can take a built-in's name.
-BUILTINS = (
-    "optimizers",
-    "activations",
-    "initializers",
-    "remedies",
-    "schedules",
-    "surfaces",
-    "datasets",
-    "models",
-    "bench_pages",
-)
-PATIENCE = 10.0  # seconds of import after which the log names the plugin that is being waited for
 
 
 @dataclass
@@ -221,50 +198,6 @@ class Register:
         self._registry.add(self._kind, component, self._plugin)
 
 
-class blame:
-    """``with blame(registry, kind, name):`` turns any exception into one that names the plugin."""
-
-    def __init__(self, registry: Registry, kind: str, name: str) -> None:
-        self.registry, self.kind, self.name = registry, kind, name
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, Exception | SystemExit) and not isinstance(error, WorkbenchError):
-            owner = self.registry.owner(self.kind, self.name)
-            raise WorkbenchError(
-                f"{self.kind} {self.name!r} of plugin {owner.name!r} failed: {describe(error, owner.path)}"
-            ) from error
-
-
-def rate_factor(
-    registry: Registry, reference: dict[str, Any], remedies: Sequence[tuple[str, Remedy]]
-) -> Callable[[Clock], float]:
-    """What the learning rate is multiplied by: the schedule, then the remedies' changes to it, each to blame."""
-
-    def blamed(factor: Callable[[Clock], Any], kind: str, name: str) -> Callable[[Clock], float]:
-        def number(clock: Clock) -> float:
-            with blame(registry, kind, name):
-                return float(factor(clock))
-
-        return number
-
-    factor = blamed(lambda clock: registry.make("schedule", reference, clock), "schedule", reference["use"])
-    for name, remedy in remedies:
-        with blame(registry, "remedy", name):
-            edited = remedy.edit_schedule(factor)
-            returned("edit_schedule", edited, callable(edited))
-        factor = factor if edited is factor else blamed(edited, "remedy", name)
-    return factor
-
-
-def returned(method: str, value: Any, usable: bool) -> None:
-    """Raise ``TypeError`` when what a remedy's method gave back is of no use: mostly a forgotten ``return``."""
-    if not usable:
-        raise TypeError(f"{method} returned {value!r:.80}; return what it was given, changed or not")
-
-
 def wrong_type(kind: str, component: Any) -> str:
     """Why a component cannot be registered as this kind, or an empty text."""
     hook, wanted = hook_names()[kind], KINDS[kind]
@@ -292,180 +225,6 @@ def wrong_remedy(remedy: type[Remedy]) -> str:
     except TypeError as error:
         return f"remedy {error}"
     return ""
-
-
-def describe(error: BaseException, path: str = "") -> str:
-    """One line for an exception: its type, its message, and the line under ``path`` that it came from."""
-    if isinstance(error, SyntaxError):
-        return f"SyntaxError: {error.msg} ({Path(error.filename or '?').name}, line {error.lineno})"
-    try:
-        text = " ".join(str(error).split())[:300]
-    except Exception as second:
-        text = f"(no message: {type(second).__name__} while writing it)"
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        text += f" (if it is a package: pip install {error.name.split('.')[0]})"
-    name = type(error).__name__
-    return (f"{name}: {text}" if text else name) + (origin(error, Path(path)) if path else "")
-
-
-def origin(error: BaseException, path: Path) -> str:
-    """The innermost line of code under ``path``, as `` (file.py, line 3)``; empty when there is none."""
-    trace, place = error.__traceback__, ""
-    while trace is not None:
-        file = Path(trace.tb_frame.f_code.co_filename)
-        if file == path or path in file.parents:
-            place = f" ({file.name}, line {trace.tb_lineno})"
-        trace = trace.tb_next
-    return place
-
-
-@dataclass(frozen=True)
-class Source:
-    """A plugin that was found but not yet imported; ``problem`` says why it cannot be."""
-
-    name: str
-    place: str
-    path: Path | None = None
-    entry: EntryPoint | None = None
-    problem: str = ""
-
-    @property
-    def where(self) -> str:
-        """The path or the entry point, for people."""
-        return str(self.path) if self.path else self.entry.value if self.entry else ""
-
-    def files(self) -> list[Path]:
-        """Its source files, for noticing that they changed."""
-        if self.path is None:
-            return []
-        return sorted(self.path.rglob("*.py")) if self.path.is_dir() else [self.path]
-
-
-def find() -> Iterator[Source]:
-    """All plugins, in the order in which they are loaded."""
-    own = house.folder("plugins")
-    for name in BUILTINS:
-        yield Source(name, "built-in", own / name)
-    allowed = os.environ.get("WORKBENCH_LOAD_PLUGINS")
-    names = None if allowed is None else {name.strip() for name in allowed.split(",")}
-    others = [source for source in in_folder(own, "plugins") if source.name not in BUILTINS]
-    for folder in filter(None, os.environ.get("WORKBENCH_PLUGINS", "").split(os.pathsep)):
-        others += in_folder(Path(os.path.expanduser(folder)).absolute(), "WORKBENCH_PLUGINS")  # noqa: PTH111
-    others += installed()
-    seen: set[Path | None] = set()
-    for source in others:
-        if (names is None or source.name in names) and (source.path is None or source.path not in seen):
-            seen.add(source.path)
-            yield source
-
-
-def in_folder(folder: Path, place: str) -> list[Source]:
-    """The packages and single files in a folder that can be plugins."""
-    wanted = place == "WORKBENCH_PLUGINS"
-    if wanted and (folder / "__init__.py").is_file():  # the plugin itself was named instead of the folder around it
-        return [Source(folder.name, place, folder)]
-    try:
-        paths = sorted(folder.iterdir())
-    except OSError as error:
-        problem = f"the folder cannot be read: {error.strerror}; check WORKBENCH_PLUGINS"
-        return [Source(folder.name, place, folder, problem=problem)] if wanted else []
-    return [
-        Source(path.stem if path.suffix == ".py" else path.name, place, path)
-        for path in paths
-        if not path.name.startswith((".", "_"))
-        and (path.suffix == ".py" or (path.is_dir() and (path / "__init__.py").is_file()))
-    ]
-
-
-def installed() -> list[Source]:
-    """The entry points in group ``workbench`` of installed distributions, read again when one is installed."""
-    return list(entry_points_of(tuple((folder, changed(Path(folder))) for folder in sys.path)))
-
-
-def changed(path: Path) -> int:
-    """When a file or folder was last changed; 0 where there is none."""
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0
-
-
-@lru_cache(maxsize=4)
-def entry_points_of(folders: tuple[tuple[str, int], ...]) -> list[Source]:
-    """The entry points below ``sys.path``, one unreadable file or not; ``folders`` tells when to look again."""
-    try:
-        return [Source(entry.name, "installed", entry=entry) for entry in entry_points(group="workbench")]
-    except Exception:
-        log.debug("a distribution's entry points cannot be read", exc_info=True)
-    sources = []
-    for distribution in distributions():
-        try:
-            found = distribution.entry_points.select(group="workbench")
-            sources += [Source(entry.name, "installed", entry=entry) for entry in found]
-        except Exception as error:
-            problem = f"its entry_points.txt cannot be read: {describe(error)}; install it again"
-            sources.append(Source(str(distribution.name), "installed", problem=problem))
-    return sources
-
-
-def import_source(source: Source) -> Any:
-    """Import a plugin under a name of its own, so that equally named plugins do not meet."""
-    if source.problem:
-        raise ImportError(source.problem)
-    if source.entry is not None:
-        return source.entry.load()
-    assert source.path is not None
-    file = source.path / "__init__.py" if source.path.is_dir() else source.path
-    if not file.is_file():
-        raise ImportError(f"there is no file {file}")
-    name = "workbench_plugin_" + re.sub(r"\W", "_", source.name)
-    if source.place != "built-in":
-        name += "_" + hashlib.sha256(str(source.path).encode()).hexdigest()[:8]
-    forget(name)
-    spec = importlib.util.spec_from_file_location(
-        name, file, submodule_search_locations=[str(source.path)] if source.path.is_dir() else None
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        with no_bytecode() if source.place != "built-in" else nullcontext():
-            spec.loader.exec_module(module)
-    except BaseException:
-        forget(name)
-        raise
-    return module
-
-
-@contextmanager
-def no_bytecode() -> Iterator[None]:
-    """Byte code is kept by the second: a file edited twice within one would be stale. And it litters."""
-    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        yield
-    finally:
-        sys.dont_write_bytecode = before
-
-
-def forget(name: str) -> None:
-    """Drop a module and those in it, so that the next import reads the files."""
-    importlib.invalidate_caches()
-    for stale in [module for module in sys.modules if module == name or module.startswith(name + ".")]:
-        del sys.modules[stale]
-
-
-@contextmanager
-def patience(source: Source) -> Iterator[None]:
-    """Name the plugin in the log when it takes long: the one thing that can be done about one that hangs."""
-    message = "plugin %s (%s) has been loading for %g s; if it never ends, remove it or set WORKBENCH_LOAD_PLUGINS"
-    watchdog = threading.Timer(PATIENCE, log.warning, (message, source.name, source.where, PATIENCE))
-    watchdog.daemon = True
-    watchdog.start()
-    try:
-        yield
-    finally:
-        watchdog.cancel()
 
 
 def load() -> Registry:
@@ -496,46 +255,6 @@ def load_one(registry: Registry, source: Source) -> None:
         registry.load(plugin, module)
     for message in plugin.errors:
         log.warning("plugin %s (%s): %s", plugin.name, plugin.path, message)
-
-
-def version(source: Source, module: Any) -> str:
-    """The plugin's version: of its distribution, its ``__version__``, or the bench's for built-ins."""
-    if source.entry is not None and source.entry.dist is not None:
-        return source.entry.dist.version
-    if source.place == "built-in":
-        from workbench import __version__
-
-        return __version__
-    return str(getattr(module, "__version__", ""))
-
-
-def module_files(source: Source) -> list[Path]:
-    """The source files around an installed plugin's module: it may be somebody's editable checkout."""
-    module = sys.modules.get(source.entry.module) if source.entry else None
-    file = Path(getattr(module, "__file__", None) or "")
-    return sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file]
-
-
-def digest(files: list[Path]) -> str:
-    """A short hash of a plugin's source files."""
-    content = hashlib.sha256()
-    for file in files:
-        if file.is_file():
-            content.update(f"{file.name} {file.stat().st_size}\n".encode() + file.read_bytes())
-    return content.hexdigest()[:12]
-
-
-def fingerprint() -> tuple[Any, ...]:
-    """Changes when a plugin's files do: cheap enough to ask at every look-up."""
-    parts: list[Any] = [os.environ.get("WORKBENCH_LOAD_PLUGINS")]
-    for source in find():
-        for file in source.files() or [Path(source.where)]:
-            try:
-                stat = file.stat()
-                parts.append((str(file), stat.st_mtime_ns, stat.st_size))
-            except OSError:
-                parts.append((str(file), None, None))
-    return tuple(parts)
 
 
 _lock = threading.Lock()

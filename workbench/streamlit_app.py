@@ -8,6 +8,7 @@ import sys
 import streamlit as st
 
 from workbench import house, registry, settings
+from workbench.blame import describe
 from workbench.errors import WorkbenchError
 
 log = logging.getLogger("workbench.app")
@@ -49,7 +50,7 @@ def main() -> None:
         log.exception("page %s failed", here.title)
         name = next(name for name, page in pages.items() if page == here)
         owner = registry.current().owner("page", name).name
-        st.error(f"The page {here.title!r} of plugin {owner!r} failed: {registry.describe(error)}. The log says more.")
+        st.error(f"The page {here.title!r} of plugin {owner!r} failed: {describe(error)}. The log says more.")
 
 
 if __name__ == "__main__":  # worker processes import this file under another name and must not start an app

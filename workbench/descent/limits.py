@@ -6,10 +6,11 @@ import logging
 import math
 from typing import Any
 
+from workbench.blame import blame
 from workbench.descent.surface import Landscape
 from workbench.errors import WorkbenchError
 from workbench.experiment import Run
-from workbench.registry import Registry, blame
+from workbench.registry import Registry
 
 log = logging.getLogger("workbench.descent")
 

@@ -11,13 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from workbench.blame import blame, rate_factor, returned
 from workbench.components import Clock, Remedy
 from workbench.descent.outcomes import outcome
 from workbench.descent.surface import Landscape
 from workbench.errors import WorkbenchError
 from workbench.experiment import Run
 from workbench.records import Recorder
-from workbench.registry import Registry, blame, rate_factor, returned
+from workbench.registry import Registry
 
 
 class Mover:

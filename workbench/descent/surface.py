@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from workbench.blame import blame
 from workbench.components import Interval
 from workbench.errors import WorkbenchError
-from workbench.registry import Registry, blame
+from workbench.registry import Registry
 
 GRID = 201  # points a side of the grid on which an unknown minimum is looked for
 

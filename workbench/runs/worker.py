@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from workbench import registry
+from workbench.blame import describe
 from workbench.errors import WorkbenchError
 from workbench.experiment import Run
 from workbench.records import TABLES, MemoryRecorder, Recorder
@@ -88,7 +89,7 @@ def attempt(run: Run, known: registry.Registry, recorder: Recorder, run_id: str 
     except (Exception, SystemExit) as error:
         log.exception("run %s failed", run_id)
         keep_traceback(run_id)
-        summary = {"outcome": "failed", "message": f"the bench itself failed: {registry.describe(error)}"}
+        summary = {"outcome": "failed", "message": f"the bench itself failed: {describe(error)}"}
     return {"seconds": time.perf_counter() - began} | summary
 
 

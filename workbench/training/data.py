@@ -11,9 +11,10 @@ from filelock import FileLock
 from torch import Tensor
 
 from workbench import house
+from workbench.blame import blame
 from workbench.components import Data, Dataset
 from workbench.errors import ExperimentError, WorkbenchError
-from workbench.registry import Registry, blame
+from workbench.registry import Registry
 from workbench.training.seeds import generator
 
 KEPT = 3  # data sets a process keeps in memory; MNIST takes 220 MB

@@ -14,11 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from workbench.blame import blame, rate_factor, returned
 from workbench.components import Clock, Data, Remedy
 from workbench.errors import WorkbenchError
 from workbench.experiment import Run
 from workbench.records import Recorder
-from workbench.registry import Registry, blame, rate_factor, returned
+from workbench.registry import Registry
 from workbench.training.data import prepare
 from workbench.training.network import Network, build, load_features
 from workbench.training.probes import Probe, norm, probe_steps

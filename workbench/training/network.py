@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from workbench.blame import blame
 from workbench.components import Block, Initializer, Remedy
-from workbench.registry import Registry, blame
+from workbench.registry import Registry
 from workbench.training.seeds import derive
 
 

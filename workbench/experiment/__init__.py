@@ -1,0 +1,33 @@
+"""An experiment: plain data that says what is compared with what, on which task, with which seeds.
+
+``Experiment`` is the text as written (``spec``, ``text``); ``resolve`` completes it with the registry's
+defaults and turns it into runs (one variant x one seed); the canonical form of what decides numbers has
+a hash; ``vary`` makes variants of values (``grid``).
+"""
+
+from workbench.experiment.grid import spell, vary
+from workbench.experiment.resolve import Run, canonical, digest, hash_of, merge, resolve
+from workbench.experiment.spec import BASES, SCRATCH, TASKS, Experiment, Sweep, Variant
+from workbench.experiment.text import dump, dumps, loads, parse, read
+
+__all__ = [
+    "BASES",
+    "SCRATCH",
+    "TASKS",
+    "Experiment",
+    "Run",
+    "Sweep",
+    "Variant",
+    "canonical",
+    "digest",
+    "dump",
+    "dumps",
+    "hash_of",
+    "loads",
+    "merge",
+    "parse",
+    "read",
+    "resolve",
+    "spell",
+    "vary",
+]

@@ -1,0 +1,186 @@
+"""From what is written to what is run: every setting complete, every variant and seed a run with a hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from workbench.errors import ExperimentError, UnknownComponent, allowed_names
+from workbench.experiment.explain import explain, spell_key
+from workbench.experiment.spec import BASES, SCRATCH, TASKS, Experiment, Kind, Variant, as_reference
+from workbench.registry import Registry, SettingError
+
+
+@dataclass(frozen=True)
+class Run:
+    """One variant with one seed, complete: every setting has its value. Plain data all through."""
+
+    kind: Kind
+    variant: str
+    seed: int
+    task: dict[str, Any]
+    base: dict[str, Any]
+    sweep: dict[str, Any] | None = None
+    source: Run | None = None  # what has to be trained first
+
+    def references(self) -> list[tuple[str, dict[str, Any]]]:
+        """Every component it uses, as (kind, reference)."""
+        found = [(key, ref) for key, ref in (self.task | self.base).items() if isinstance(ref, dict) and "use" in ref]
+        found = [("dataset" if key == "source" else key, ref) for key, ref in found if ref["use"] != SCRATCH]
+        return found + [("remedy", ref) for ref in self.base["remedies"]]
+
+    def id(self, registry: Registry) -> str:
+        """Equal spec, plugins and versions give an equal id; variant names and titles do not matter."""
+        import torch
+
+        from workbench import __version__
+
+        references = self.references() + (self.source.references() if self.source else [])
+        plugins = {registry.owner(kind, ref["use"]).identity for kind, ref in references}
+        content = self.content() | {
+            "plugins": sorted(plugins),
+            "versions": {"workbench": __version__, "torch": torch.__version__},
+        }
+        return digest(content)[:16]
+
+    def content(self) -> dict[str, Any]:
+        """What decides its numbers, as far as the experiment says."""
+        return {key: value for key, value in asdict(self).items() if key not in ("variant", "source")} | {
+            "source": self.source.content() if self.source else None
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Run:
+        """The inverse of ``dataclasses.asdict``."""
+        source = plain.get("source")
+        return cls(**{**plain, "source": cls.from_dict(source) if source else None})
+
+
+def digest(content: Any) -> str:
+    """SHA-256 of plain data in one canonical spelling."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def merge(reference: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """A change that names no component, or the same one, keeps the base's other settings."""
+    if change.get("use", reference["use"]) == reference["use"]:
+        return reference | change
+    return change
+
+
+def resolve(experiment: Experiment, registry: Registry, where: str = "experiment") -> list[Run]:
+    """All runs of an experiment, every setting complete; ``ExperimentError`` names what does not fit."""
+    runs = []
+    for variant in experiment.shown_variants:
+        run = resolve_variant(experiment, variant, experiment.seeds[0], registry, where)
+        for seed in experiment.seeds:
+            source = replace(run.source, seed=seed) if run.source else None
+            runs.append(replace(run, seed=seed, source=source))
+    return runs
+
+
+def resolve_variant(experiment: Experiment, variant: Variant, seed: int, registry: Registry, where: str) -> Run:
+    """One variant with one seed, complete."""
+    kind = experiment.kind
+    place = f"{where}: variant {variant.name!r}" if experiment.variants else where
+    common = BASES[kind].model_validate(experiment.base).model_dump()
+    base = dict(common)
+    for key, change in variant.overrides().items():
+        if key not in base:
+            raise ExperimentError(f"{place}: {key} plays no part in kind = {kind!r}; {allowed_names(key, base)}")
+        base[key] = change if key == "remedies" else merge(base[key], change)
+    task = complete_task(experiment, variant, place)
+    base = {key: complete(registry, key, value, place) for key, value in base.items()}
+    for key in ("surface", "dataset", "model", "source"):
+        if key in task and task[key]["use"] != SCRATCH:
+            task[key] = complete(registry, key, task[key], place)
+    if kind in ("descent", "sweep"):
+        if task["start"] is None:
+            task["start"] = registry.get("surface", task["surface"]["use"]).start
+        task["start"] = [float(number) for number in task["start"]]
+    check_remedies(base["remedies"], registry, kind, place)
+    sweep = complete_sweep(experiment, base, registry, place) if experiment.sweep else None
+    run = Run(kind, variant.name, seed, task, base, sweep)
+    if kind == "transfer" and task["source"]["use"] != SCRATCH:
+        original = {key: complete(registry, key, common[key], place) for key in ("optimizer", "schedule")}
+        kept = [ref for ref in base["remedies"] if registry.get("remedy", ref["use"]).pretraining]
+        source_task = {key: task[key] for key in ("model", "batch_size", "normalize")}
+        source_task |= {"dataset": task["source"], "epochs": task["source_epochs"] or task["epochs"]}
+        source = Run("training", "source", seed, source_task, base | original | {"remedies": kept})
+        run = Run(kind, variant.name, seed, task, base, sweep, source)
+    return run
+
+
+def complete_task(experiment: Experiment, variant: Variant, place: str) -> dict[str, Any]:
+    """The task with the variant's changes and all defaults."""
+    model = TASKS[experiment.kind]
+    task = model.model_validate(experiment.task).model_dump()
+    for key, change in variant.task.items():
+        current = task.get(key)
+        change = as_reference(change) if isinstance(current, dict) else change
+        task[key] = merge(current, change) if isinstance(current, dict) and isinstance(change, dict) else change
+    try:
+        return model.model_validate(task).model_dump()
+    except ValidationError as error:
+        raise explain(error, model, task, place, "task") from None
+
+
+def complete(registry: Registry, key: str, value: Any, place: str) -> Any:
+    """A reference (or the list of remedies) with every setting at its value."""
+    if key == "remedies":
+        return [complete(registry, "remedy", reference, place) for reference in value]
+    kind = "dataset" if key == "source" else key
+    given = {name: setting for name, setting in value.items() if name != "use"}
+    try:
+        return {"use": value["use"]} | registry.settings(kind, value["use"], given)
+    except UnknownComponent as error:
+        raise ExperimentError(f"{place}: {key}: {error}") from None
+    except SettingError as error:
+        raise ExperimentError(f"{place}: {spell_key([key, error.key])}: {error}") from None
+
+
+def check_remedies(remedies: list[dict[str, Any]], registry: Registry, kind: str, place: str) -> None:
+    """Refuse remedies that clash, come twice, or need a network where there is none."""
+    names = [reference["use"] for reference in remedies]
+    for index, name in enumerate(names):
+        remedy = registry.get("remedy", name)
+        if name in names[:index]:
+            raise ExperimentError(f"{place}: remedies: {name!r} is given twice; give it once")
+        for other in names:
+            if other in remedy.clashes:
+                raise ExperimentError(f"{place}: remedies: {name!r} and {other!r} clash; use one of them")
+        if kind in ("descent", "sweep") and remedy.needs_network():
+            raise ExperimentError(
+                f"{place}: remedies: {name!r} changes a network, and a surface has none; remove it or train"
+            )
+
+
+def complete_sweep(experiment: Experiment, base: dict[str, Any], registry: Registry, place: str) -> dict[str, Any]:
+    """The sweep, after a look whether the optimizer has that setting as a number."""
+    assert experiment.sweep
+    optimizer = registry.get("optimizer", base["optimizer"]["use"])
+    numbers = [param.name for param in optimizer.params if type(param.default) is float]
+    if experiment.sweep.parameter not in numbers:
+        raise ExperimentError(
+            f"{place}: sweep.parameter = {experiment.sweep.parameter!r}: optimizer {optimizer.name!r} has no such "
+            f"number; {allowed_names(experiment.sweep.parameter, numbers)}"
+        )
+    return experiment.sweep.model_dump()
+
+
+def canonical(experiment: Experiment, registry: Registry) -> dict[str, Any]:
+    """What decides the numbers, complete: equal experiments have equal canonical forms."""
+    first = experiment.model_copy(update={"seeds": experiment.seeds[:1]})
+    variants = [{"variant": run.variant} | run.content() for run in resolve(first, registry)]
+    return {"format": 1, "seeds": experiment.seeds, "variants": variants}
+
+
+def hash_of(experiment: Experiment, registry: Registry) -> str:
+    """Ten characters that stand for the canonical form, shown in every picture's footer."""
+    return digest(canonical(experiment, registry))[:10]
