@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from workbench import house
 from workbench.errors import WorkbenchError
 from workbench_ui import state
 
@@ -18,6 +19,8 @@ def card(name: str, icon: str) -> None:
     with st.container(border=True, height="stretch"):
         experiment = state.lesson(name)
         st.markdown(f"**{icon} {experiment.title}**")
+        if (picture := house.folder("lessons") / f"{name}.png").is_file():
+            st.image(str(picture), alt="")
         st.write(experiment.lesson.strip().split("\n\n")[0])
         if st.button("Open and run", key=f"home.{name}", type="primary"):
             state.go(state.open_experiment(experiment))

@@ -279,8 +279,7 @@ def show(
             for picture in pictures:
                 draw(page, name, picture, text)
             if not pictures:
-                waiting = any(status.live for status in result.statuses.values())
-                st.info("The first results are on their way." if waiting else "No records to draw yet: press Run.")
+                st.info(nothing_to_draw(result))
             drawn += pictures
     rows, columns = table(result)
     if len(rows):
@@ -295,6 +294,15 @@ def show(
         with st.expander("What to look at", icon=":material/school:", expanded=True):
             st.markdown(result.experiment.lesson)
     return drawn
+
+
+def nothing_to_draw(result: Result) -> str:
+    """Why there is no picture."""
+    if any(status.live for status in result.statuses.values()):
+        return "The first results are on their way."
+    if len(result.records["summary"]):
+        return "No run got far enough to have something to draw here."
+    return "No records to draw yet: press Run."
 
 
 def draw(page: str, view: str, picture: Picture, finding: str) -> None:

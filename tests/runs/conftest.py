@@ -26,6 +26,11 @@ class Counting(torch.optim.SGD):
 class Raises(Counting):
     def act(self): raise ArithmeticError("the tenth step hurts")
 
+class Hangs(Counting):
+    def act(self):
+        import time
+        time.sleep(1000)
+
 class Exits(Counting):
     def act(self): os._exit(3)
 
@@ -34,7 +39,7 @@ def unbuildable(params, lr):
 
 @hookimpl
 def register_optimizers(register):
-    for name, make in (("raises", Raises), ("exits", Exits), ("unbuildable", unbuildable)):
+    for name, make in (("raises", Raises), ("exits", Exits), ("hangs", Hangs), ("unbuildable", unbuildable)):
         register(Optimizer(name, make, params=[Param("lr", 0.01, low=0.0)]))
 '''
 

@@ -203,6 +203,18 @@ def test_a_ctrl_c_in_the_terminal_leaves_the_workers_to_their_owner(bench: Bench
     assert bench.status(job).state == "stopped"
 
 
+def test_light_work_that_hangs_is_given_up_and_its_lane_goes_on(
+    bench: Bench, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.measure(jobs(DESCENT))
+    with monkeypatch.context() as patch:
+        patch.setattr("workbench.runs.bench.PATIENCE", 2.0)
+        records = bench.measure(jobs(optimizer("hangs")))
+    assert records["summary"]["outcome"].tolist() == ["failed"]
+    assert "took longer than 2 s" in records["summary"]["message"].iloc[0]
+    assert len(bench.measure(jobs(DESCENT.replace("steps = 30", "steps = 33")))["summary"]) == 2
+
+
 def test_a_transfer_trains_its_source_first(bench: Bench, home: Path) -> None:
     text = """
     kind = "transfer"

@@ -32,7 +32,7 @@ log = logging.getLogger("workbench.runs")
 LIGHT_STEPS = 5_000  # steps of a descent that still answer while a person waits
 LIGHT_SETTINGS = 500_000  # settings x steps of a sweep that do
 KEPT = 300  # light results that are remembered
-PATIENCE = 120.0  # seconds after which light work is given up
+PATIENCE = 60.0  # seconds after which light work is given up
 
 # A task that killed its worker is not tried on the next one: it would only kill that, too.
 dask.config.set({"distributed.scheduler.allowed-failures": 0})
