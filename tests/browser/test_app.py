@@ -74,6 +74,20 @@ def test_home_opens_the_nine_optimizers_with_one_click(page, app) -> None:
     expect(page.get_by_text(re.compile(r"diverged from step \d+")).first).to_be_visible()
 
 
+def test_the_slider_under_the_paths_plays_the_steps_in_the_browser(page, app) -> None:
+    visit(page, app, "surfaces")
+    expect(charts(page).first).to_be_visible()
+    slider = page.locator('[data-testid="stVegaLiteChart"] input[type=range]')
+    expect(slider).to_have_value("150")
+    points = page.locator('[data-testid="stVegaLiteChart"] svg .mark-symbol path')
+    before = points.count()
+    slider.fill("3")
+    page.wait_for_function(
+        "count => document.querySelectorAll('[data-testid=stVegaLiteChart] svg .mark-symbol path').length < count / 4",
+        arg=before,
+    )
+
+
 def test_a_ready_sweep_shows_its_strips(page, app) -> None:
     visit(page, app, "rates")
     expect(charts(page).first).to_be_visible()

@@ -183,7 +183,7 @@ def paths(
             columns=columns,
             spacing=14,
         )
-        .add_params(step)
+        .properties(params=[step.param])  # add_params would copy the whole chart several times
     )
     return titled(panels, title, notes)
 

@@ -206,7 +206,7 @@ class Bench:
                     gathered[table].append(label(table, rows, job.run.variant, job.run.seed))
         self._keep(results)
         return {
-            table: pd.concat(rows, ignore_index=True) if rows else frame(table, [], who=True)
+            table: pd.concat(rows, ignore_index=True) if rows else store.empty(table, who=True)
             for table, rows in gathered.items()
         }
 

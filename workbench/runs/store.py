@@ -139,6 +139,12 @@ def read_part(path: Path, modified: int) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
+@lru_cache
+def empty(table: str, who: bool = False) -> pd.DataFrame:
+    """A table without rows."""
+    return frame(table, [], who)
+
+
 def read_table(run_id: str, table: str) -> pd.DataFrame:
     """One table of a run as far as it was written."""
     found = []
@@ -147,7 +153,7 @@ def read_table(run_id: str, table: str) -> pd.DataFrame:
             found.append(read_part(path, path.stat().st_mtime_ns))
         except (OSError, ValueError):  # merged meanwhile, or damaged: what else there is still counts
             continue
-    return pd.concat(found, ignore_index=True) if found else frame(table, [])
+    return pd.concat(found, ignore_index=True) if found else empty(table)
 
 
 def records(named: Iterable[tuple[Run, str]], tables: Iterable[str] = TABLES) -> Records:
@@ -155,7 +161,7 @@ def records(named: Iterable[tuple[Run, str]], tables: Iterable[str] = TABLES) ->
     named = list(named)
     gathered: Records = {}
     for table in tables:
-        frames = [label(table, read_table(run_id, table), run.variant, run.seed) for run, run_id in named]
-        filled = [rows for rows in frames if len(rows)]
-        gathered[table] = pd.concat(filled, ignore_index=True) if filled else frame(table, [], who=True)
+        found = [(run, read_table(run_id, table)) for run, run_id in named]
+        filled = [label(table, rows, run.variant, run.seed) for run, rows in found if len(rows)]
+        gathered[table] = pd.concat(filled, ignore_index=True) if filled else empty(table, who=True)
     return gathered
