@@ -92,10 +92,7 @@ def experiment_page(
         with toolbar:
             open_menu(page)
             holder = st.container(width="content")
-        text = said(finding, result)
-        pictures = show(page, result, text, views, table)
-        with holder:
-            share(page, result, text, pictures)
+        present(page, result, finding, views, table, holder)
     else:
         trained(page, experiment, jobs, sentence, finding, views, table)
 
@@ -179,10 +176,7 @@ def trained(
             st.info("The composition has changed: this is the result before the change. Press Run for the new one.")
         if still:
             progress(shown_jobs, now)
-        text = said(finding, result)
-        pictures = show(page, result, text, views, table)
-        with holder:
-            share(page, result, text, pictures)
+        present(page, result, finding, views, table, holder)
 
     body()
 
@@ -244,6 +238,21 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(round(seconds), 1)} s"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def present(
+    page: str,
+    result: Result,
+    finding: Callable[[Result], str],
+    views: Mapping[str, View],
+    table: Callable[[Result], tuple[pd.DataFrame, dict[str, Any]]],
+    holder: Any,
+) -> None:
+    """Show a result, and put what was drawn into the Share menu, which stands above it in ``holder``."""
+    text = said(finding, result)
+    pictures = show(page, result, text, views, table)
+    with holder:
+        share(page, result, text, pictures)
 
 
 def said(finding: Callable[[Result], str], result: Result) -> str:

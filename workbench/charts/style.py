@@ -65,12 +65,6 @@ def outcome_colors(names: Sequence[str]) -> alt.Scale:
     return alt.Scale(domain=known, range=[OUTCOMES.get(name, (INK, ""))[0] for name in known])
 
 
-def outcome_shapes(names: Sequence[str]) -> alt.Scale:
-    """The fixed shapes of outcomes."""
-    known = [name for name in OUTCOMES if name in names] + [name for name in names if name not in OUTCOMES]
-    return alt.Scale(domain=known, range=[OUTCOMES.get(name, ("", "stroke"))[1] for name in known])
-
-
 def number(value: float, digits: int = 3) -> str:
     """A number to the digits that mean something: 0.0498, 1.2e-08, 214; words for what is not finite."""
     if math.isnan(value):

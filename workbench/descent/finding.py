@@ -6,12 +6,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from workbench.words import listed
+
 Limits = Mapping[str, float | None]
-
-
-def listed(names: list[str]) -> str:
-    """``A``, ``A and B``, ``A, B and C``."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def rate_of(path: pd.DataFrame, variant: str) -> float | None:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -33,6 +33,7 @@ LIGHT_STEPS = 5_000  # steps of a descent that still answer while a person waits
 LIGHT_SETTINGS = 500_000  # settings x steps of a sweep that do
 KEPT = 300  # light results that are remembered
 PATIENCE = 60.0  # seconds after which light work is given up
+DIED = "its worker process died: a crash in native code, os._exit, or too little memory"
 
 # A task that killed its worker is not tried on the next one: it would only kill that, too.
 dask.config.set({"distributed.scheduler.allowed-failures": 0})
@@ -110,7 +111,8 @@ class Bench:
     def submit(self, jobs: Iterable[Job], again: bool = False) -> None:
         """Queue every job that has no finished records yet (``again``: those, too), sources first."""
         for job in jobs:
-            if self.status(job).live or (not again and self.status(job).state == "finished"):
+            status = self.status(job)
+            if status.live or (not again and status.state == "finished"):
                 continue
             self._queue(job)
 
@@ -143,11 +145,9 @@ class Bench:
         with self._lock:
             if self._futures.get(run_id) is future:
                 del self._futures[run_id]
-        if future.status == "error" and store.read_status(run_id).live:
-            status = store.read_status(run_id)
-            message = "its worker process died: a crash in native code, os._exit, or too little memory"
-            store.write_status(run_id, store.Status(**{**asdict(status), "state": "failed", "outcome": "failed",
-                                                       "message": message}))  # fmt: skip
+        status = store.read_status(run_id)
+        if future.status == "error" and status.live:
+            store.write_status(run_id, replace(status, state="failed", outcome="failed", message=DIED))
 
     def stop(self, jobs: Iterable[Job]) -> None:
         """Stop what runs within half a second, and what waits at once."""
@@ -163,8 +163,8 @@ class Bench:
                 future.cancel()
                 with self._lock:
                     self._futures.pop(job.id, None)
-                stopped = {"state": "stopped", "outcome": "stopped", "message": "stopped before it began"}
-                store.write_status(job.id, store.Status(**{**asdict(status), **stopped}))
+                stopped = replace(status, state="stopped", outcome="stopped", message="stopped before it began")
+                store.write_status(job.id, stopped)
 
     def _sources(self, jobs: Sequence[Job]) -> list[Job]:
         known = registry.current()
@@ -230,7 +230,7 @@ class Bench:
             message = f"it took longer than {PATIENCE:.0f} s; take fewer steps, or look for a plugin that hangs"
         except Exception as error:
             log.warning("light work failed: %s", error)
-            message = "its worker process died: a crash in native code, os._exit, or too little memory"
+            message = DIED
         return {"summary": frame("summary", [{"outcome": "failed", "message": message}])}
 
     def _client(self, lane: Lane) -> Client:

@@ -31,6 +31,7 @@ class FolderRecorder:
         self._number = 0
         self._written = 0.0
         self._looked = 0.0
+        self._done, self._total = status.done, status.total
         self._stop = False
         self._began = time.monotonic()
 
@@ -41,9 +42,8 @@ class FolderRecorder:
 
     def progress(self, done: int, total: int) -> None:
         """Note how far the run is."""
-        if (done, total) != (self.status.done, self.status.total):
-            object.__setattr__(self.status, "done", done)  # every step: a new object would cost more than the note
-            object.__setattr__(self.status, "total", total)
+        if (done, total) != (self._done, self._total):
+            self._done, self._total = done, total
             self._tick()
 
     def stopped(self) -> bool:
@@ -101,7 +101,8 @@ class FolderRecorder:
         self._written = time.monotonic()
 
     def _write_status(self, **changes: Any) -> None:
-        self.status = replace(self.status, seconds=time.monotonic() - self._began, **changes)
+        seconds = time.monotonic() - self._began
+        self.status = replace(self.status, done=self._done, total=self._total, seconds=seconds, **changes)
         store.write_status(self.run_id, self.status)
 
 

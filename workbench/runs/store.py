@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,6 @@ from workbench.experiment import dumps as experiment_toml
 from workbench.records import TABLES, Records, frame, label
 
 LIVE = ("queued", "running")
-ENDED = ("finished", "stopped", "failed", "interrupted")
 
 
 @dataclass(frozen=True)
@@ -46,13 +45,6 @@ class Status:
     def live(self) -> bool:
         """Whether it waits or works."""
         return self.state in LIVE
-
-    @property
-    def seconds_left(self) -> float | None:
-        """An estimate from the pace so far, once there is one."""
-        if self.state != "running" or not self.done or not self.total:
-            return None
-        return max(time.time() - self.started, 0.0) / self.done * (self.total - self.done)
 
 
 def folder(run_id: str) -> Path:
@@ -79,14 +71,13 @@ def write_status(run_id: str, status: Status) -> None:
 def read_status(run_id: str) -> Status:
     """The state of a run, truthful also after its owner died; a damaged file reads as interrupted."""
     try:
-        plain = json.loads((folder(run_id) / "status.json").read_bytes())
-        status = Status(**plain)
+        status = Status(**json.loads((folder(run_id) / "status.json").read_bytes()))
     except OSError:  # not there, or not to be read: writing it anew will say why
         return Status()
     except (ValueError, TypeError):
         return Status("interrupted", message="its status file is damaged; run it again")
     if status.live and not alive(status.owner, status.owner_started):
-        return Status(**{**plain, "state": "interrupted", "message": "the process that ran it is gone; run it again"})
+        return replace(status, state="interrupted", message="the process that ran it is gone; run it again")
     return status
 
 

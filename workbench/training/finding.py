@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import pandas as pd
+
+from workbench.words import listed
 
 UNITS = ((1e9, " billion"), (1e6, " million"), (1e3, " thousand"))
 LEARNED = 0.1  # less above the untrained network's test accuracy is nothing, whoever is best
@@ -101,12 +102,6 @@ def percent(value: float) -> str:
 def points(value: float) -> str:
     """A difference of shares in percentage points."""
     return f"{100 * value:.1f} points"
-
-
-def listed(items: Iterable[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    *most, last = items
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def diverged(summary: pd.DataFrame) -> list[str]:
