@@ -154,7 +154,7 @@ def run(
 
     (out / "experiment.toml").write_text(dumps(experiment), encoding="utf-8")
     print_summary(records["summary"])
-    unfinished = sum(status.state != "finished" for status in states)
+    unfinished = sum(not status.ended for status in states)
     typer.echo(f"{len(jobs) - unfinished} of {len(jobs)} runs finished; records are in {out}")
     if unfinished:
         raise typer.Exit(1)

@@ -339,11 +339,37 @@ class Remedy:
     def on_epoch(self, network: nn.Module, epoch: int) -> None:
         """Act at the start of an epoch; the first is 0."""
 
+    def state_dict(self) -> dict[str, Any]:
+        """What a run that goes on later, or branches off, has to give back: by default the attributes it has made.
+
+        What belongs to the network (modules, parameters), and functions, are left out: they are there again after
+        ``after_init``. Override both methods where attributes hold anything but numbers, texts, tensors, lists,
+        tuples and dicts of them: a run whose state cannot be kept starts over.
+        """
+        settings = {param.name for param in self.params}
+        return {key: value for key, value in vars(self).items() if key not in settings and not rebuilt(value)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what ``state_dict`` gave."""
+        for key, value in state.items():
+            setattr(self, key, value)
+
     @classmethod
     def needs_network(cls) -> bool:
         """Whether it only makes sense on a network, not on a surface."""
         names = ("edit_blocks", "after_init", "edit_param_groups", "edit_loss", "on_epoch")
         return any(getattr(cls, name) is not getattr(Remedy, name) for name in names)
+
+
+def rebuilt(value: Any) -> bool:
+    """Whether an attribute of a remedy is, or lists, what is made anew with the network."""
+    import torch
+
+    if isinstance(value, list | tuple):
+        return any(rebuilt(item) for item in value)
+    if isinstance(value, dict):
+        return any(rebuilt(item) for item in value.values())
+    return isinstance(value, torch.nn.Module | torch.nn.Parameter | torch.optim.Optimizer) or callable(value)
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ TABLES: dict[str, dict[str, str]] = {
 }
 OUTCOMES = {
     "descent": ("converged", "slow", "oscillating", "stuck", "diverged"),
-    "training": ("finished", "diverged", "stopped", "failed"),
+    "training": ("finished", "diverged", "stopped", "failed"),  # one that is paused has none yet
 }
 
 Rows: TypeAlias = Iterable[Mapping[str, Any]] | pd.DataFrame
@@ -92,8 +92,20 @@ class Recorder(Protocol):
     def progress(self, done: int, total: int) -> None:
         """Say how many steps are done; cheap enough to call at every step."""
 
-    def stopped(self) -> bool:
-        """Whether somebody asked the run to stop; cheap enough to ask at every step."""
+    def asked(self) -> str:
+        """The outcome that somebody asks for, "stopped" or "paused", or ""; cheap enough to ask at every step."""
+
+    def due(self) -> bool:
+        """Whether it is time for a checkpoint; cheap, too."""
+
+    def checkpoint(self, state: Mapping[str, Any]) -> None:
+        """Keep a state (plain data and tensors, with its ``step``) from which the run can go on."""
+
+    def resume(self) -> dict[str, Any] | None:
+        """The state from which this run goes on, or None: from the start."""
+
+    def earlier(self, run_id: str, step: int) -> dict[str, Any] | None:
+        """The newest state of another run at or before a step."""
 
     def save_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Keep the trained weights."""
@@ -117,9 +129,24 @@ class MemoryRecorder:
     def progress(self, done: int, total: int) -> None:
         """Nobody watches."""
 
-    def stopped(self) -> bool:
-        """Nobody can stop it."""
+    def asked(self) -> str:
+        """Nobody can ask for anything."""
+        return ""
+
+    def due(self) -> bool:
+        """Nothing interrupts it."""
         return False
+
+    def checkpoint(self, state: Mapping[str, Any]) -> None:
+        """Nothing would read it."""
+
+    def resume(self) -> dict[str, Any] | None:
+        """It always begins at the start."""
+        return None
+
+    def earlier(self, run_id: str, step: int) -> dict[str, Any] | None:
+        """No other run is known."""
+        return None
 
     def save_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Keep copies of the weights."""

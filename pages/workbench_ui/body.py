@@ -188,7 +188,7 @@ def run_button(
     if live:
         st.button("Stop", icon=":material/stop:", on_click=stop, args=(shown,), key=f"{page}.stop", type="primary")
     if not live or changed:
-        done = not changed and all(open_bench().status(job).state == "finished" for job in jobs)
+        done = not changed and all(open_bench().status(job).ended for job in jobs)
         label = "Run again" if done else "Run"
         tip = "These records are kept; run again only to check that they come out the same." if done else None
         st.button(

@@ -214,8 +214,8 @@ def test_remedies_are_run_one_by_one(registry, sweep):
 
 def test_stopping_a_sweep(registry, run_of):
     class Stop(MemoryRecorder):
-        def stopped(self):
-            return True
+        def asked(self):
+            return "stopped"
 
     recorder = Stop()
     assert execute(run_of("sweep", base={"optimizer": "sgd"}), registry, recorder)["outcome"] == "stopped"

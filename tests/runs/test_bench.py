@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-import psutil
 import pytest
 
 from workbench import registry
@@ -82,7 +81,7 @@ def test_queued_runs_leave_the_same_records_in_their_folders(bench: Bench, home:
     stored = bench.records(work)
     pd.testing.assert_frame_equal(stored["path"], light["path"])
     assert sorted(path.name for path in store.folder(work[0].id).iterdir()) == [
-        "experiment.toml", "path.parquet", "status.json", "summary.parquet",
+        "experiment.toml", "path.parquet", "request.json", "status.json", "summary.parquet",
     ]  # fmt: skip
 
 
@@ -208,7 +207,7 @@ def test_light_work_that_hangs_is_given_up_and_its_lane_goes_on(
 ) -> None:
     bench.measure(jobs(DESCENT))
     with monkeypatch.context() as patch:
-        patch.setattr("workbench.runs.bench.PATIENCE", 2.0)
+        patch.setattr("workbench.runs.light.PATIENCE", 2.0)
         records = bench.measure(jobs(optimizer("hangs")))
     assert records["summary"]["outcome"].tolist() == ["failed"]
     assert "took longer than 2 s" in records["summary"]["message"].iloc[0]
@@ -270,8 +269,7 @@ def test_a_source_that_another_process_trains_is_waited_for_and_left_alone(bench
     [job] = plan(loads(text))
     assert job.run.source is not None
     source = job.run.source.id(registry.current())
-    other = psutil.Process(os.getppid())
-    running = store.Status("running", owner=other.pid, owner_started=other.create_time())
+    running = store.Status("running", owner="somebody", host="elsewhere")
     store.write_status(source, running)
     bench.submit([job])
     time.sleep(1.0)
@@ -291,7 +289,7 @@ def test_a_home_that_is_no_folder_is_one_sentence(home: Path, bench: Bench) -> N
 
 
 def test_a_run_whose_owner_died_reads_as_interrupted(home: Path) -> None:
-    store.write_status("abc", store.Status("running", owner=os.getpid(), owner_started=1.0))
+    store.write_status("abc", store.Status("running", owner="nobody", host=store.HOST))
     assert store.read_status("abc").state == "interrupted"
     store.write(store.folder("def") / "status.json", b'{"state": "runn')
     assert store.read_status("def").state == "interrupted"

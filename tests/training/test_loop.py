@@ -196,11 +196,11 @@ def test_a_weight_that_leaves_the_numbers_at_the_last_step_is_noticed(bench, mon
 
 def test_stop_keeps_what_was_done(bench):
     class Stopper(MemoryRecorder):
-        asked = 0
+        looks = 0
 
-        def stopped(self) -> bool:
-            self.asked += 1
-            return self.asked > 15
+        def asked(self) -> str:
+            self.looks += 1
+            return "stopped" if self.looks > 14 else ""
 
     summary, recorder = bench.execute(bench.run(SMALL, {}), Stopper())
     assert summary["outcome"] == "stopped"

@@ -242,9 +242,9 @@ class Until(MemoryRecorder):
         super().__init__()
         self.left = steps
 
-    def stopped(self) -> bool:
+    def asked(self) -> str:
         self.left -= 1
-        return self.left < 0
+        return "stopped" if self.left < 1 else ""
 
 
 def test_the_explosion_fades_as_activations_become_correlated(bench, mnist_folder):

@@ -86,7 +86,7 @@ def advance(
     with Broadcast():
         mover = Mover(with_setting(base, parameter, column), landscape.registry, at, landscape.slope, steps)
     for index in range(steps):
-        if recorder and recorder.stopped():
+        if recorder and recorder.asked():
             raise StopError
         positions[index] = at.detach()
         with Broadcast():

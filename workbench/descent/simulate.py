@@ -105,7 +105,7 @@ def descend(
     try:
         mover = Mover(base, landscape.registry, at, landscape.slope, steps)
         for index in range(steps):
-            if recorder and recorder.stopped():
+            if recorder and recorder.asked():
                 break
             x, y = at.tolist()
             before, next_rate = mover.step(index)
@@ -146,7 +146,8 @@ def execute(run: Run, registry: Registry, recorder: Recorder) -> dict[str, Any]:
     stopped = len(rows) - 1 < run.task["steps"] and all(map(math.isfinite, rows[-1][:3]))
     summary: dict[str, Any] = {"value": values[-1]}
     if stopped:
-        summary |= {"outcome": "stopped", "steps": len(rows) - 1, "message": f"stopped at step {len(rows) - 1}"}
+        asked = recorder.asked()
+        summary |= {"outcome": asked, "steps": len(rows) - 1, "message": f"{asked} at step {len(rows) - 1}"}
     else:
         found = outcome(
             [row[:2] for row in rows], values, landscape.lowest, run.task["tolerance"], domain, landscape.minima

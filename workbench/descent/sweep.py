@@ -89,7 +89,7 @@ def sweep(run: Run, registry: Registry, recorder: Recorder) -> dict[str, Any]:
     if reason:
         message += f"; computed one by one, because {reason}"
     return {
-        "outcome": "stopped" if stopped else "finished",
+        "outcome": recorder.asked() if stopped else "finished",
         "steps": steps,
         "value": best if math.isfinite(best) else math.nan,
         "message": message,
@@ -114,7 +114,7 @@ def measure(
     done, total = progress
     places, heights = [], []
     for index, setting in enumerate(settings.tolist()):
-        if recorder.stopped():
+        if recorder.asked():
             break
         torch.manual_seed(run.seed)
         rows = np.array(descend(with_setting(run.base, parameter, setting), run.task, landscape))

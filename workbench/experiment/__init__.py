@@ -6,7 +6,8 @@ a hash; ``vary`` makes variants of values (``grid``).
 """
 
 from workbench.experiment.grid import spell, vary
-from workbench.experiment.resolve import Run, canonical, digest, hash_of, merge, resolve
+from workbench.experiment.resolve import Fork, Run, canonical, digest, hash_of, merge, resolve, versions
+from workbench.experiment.single import as_experiment
 from workbench.experiment.spec import BASES, SCRATCH, TASKS, Experiment, Sweep, Variant
 from workbench.experiment.text import dump, dumps, loads, parse, read
 
@@ -15,9 +16,11 @@ __all__ = [
     "SCRATCH",
     "TASKS",
     "Experiment",
+    "Fork",
     "Run",
     "Sweep",
     "Variant",
+    "as_experiment",
     "canonical",
     "digest",
     "dump",
@@ -30,4 +33,5 @@ __all__ = [
     "resolve",
     "spell",
     "vary",
+    "versions",
 ]

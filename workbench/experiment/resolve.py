@@ -13,7 +13,21 @@ from pydantic import ValidationError
 from workbench.errors import ExperimentError, UnknownComponent, allowed_names
 from workbench.experiment.explain import explain, spell_key
 from workbench.experiment.spec import BASES, SCRATCH, TASKS, Experiment, Kind, Variant, as_reference
+from workbench.experiment.spec import Fork as ForkSpec
 from workbench.registry import Registry, SettingError
+
+
+@dataclass(frozen=True)
+class Fork:
+    """The trunk of a branch, and the number of updates after which the branch begins."""
+
+    run: Run
+    step: int
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What decides its numbers."""
+        return {"run": self.run.content(), "step": self.step}
 
 
 @dataclass(frozen=True)
@@ -27,6 +41,7 @@ class Run:
     base: dict[str, Any]
     sweep: dict[str, Any] | None = None
     source: Run | None = None  # what has to be trained first
+    fork: Fork | None = None  # what it is a branch of
 
     def references(self) -> list[tuple[str, dict[str, Any]]]:
         """Every component it uses, as (kind, reference)."""
@@ -34,31 +49,49 @@ class Run:
         found = [("dataset" if key == "source" else key, ref) for key, ref in found if ref["use"] != SCRATCH]
         return found + [("remedy", ref) for ref in self.base["remedies"]]
 
+    def all_references(self) -> list[tuple[str, dict[str, Any]]]:
+        """Besides, those of the runs that it builds on."""
+        others = [run for run in (self.source, self.fork.run if self.fork else None) if run is not None]
+        return self.references() + [reference for other in others for reference in other.all_references()]
+
     def id(self, registry: Registry) -> str:
         """Equal spec, plugins and versions give an equal id; variant names and titles do not matter."""
-        import torch
-
-        from workbench import __version__
-
-        references = self.references() + (self.source.references() if self.source else [])
-        plugins = {registry.owner(kind, ref["use"]).identity for kind, ref in references}
+        plugins = {registry.owner(kind, ref["use"]).identity for kind, ref in self.all_references()}
         content = self.content() | {
             "plugins": sorted(plugins),
-            "versions": {"workbench": __version__, "torch": torch.__version__},
+            "versions": versions(),
         }
         return digest(content)[:16]
 
     def content(self) -> dict[str, Any]:
         """What decides its numbers, as far as the experiment says."""
-        return {key: value for key, value in asdict(self).items() if key not in ("variant", "source")} | {
-            "source": self.source.content() if self.source else None
-        }
+        decisive = {"kind", "seed", "task", "base", "sweep"}
+        content = {key: value for key, value in asdict(self).items() if key in decisive}
+        content["source"] = self.source.content() if self.source else None
+        return content | ({"fork": self.fork.content} if self.fork else {})
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Run:
         """The inverse of ``dataclasses.asdict``."""
-        source = plain.get("source")
-        return cls(**{**plain, "source": cls.from_dict(source) if source else None})
+        source, fork = plain.get("source"), plain.get("fork")
+        made_source = cls.from_dict(source) if source else None
+        made_fork = Fork(cls.from_dict(fork["run"]), fork["step"]) if fork else None
+        return cls(**{**plain, "source": made_source, "fork": made_fork})
+
+    def with_seed(self, seed: int) -> Run:
+        """The same run, and all that it builds on, with another seed."""
+        source = self.source.with_seed(seed) if self.source else None
+        fork = Fork(self.fork.run.with_seed(seed), self.fork.step) if self.fork else None
+        return replace(self, seed=seed, source=source, fork=fork)
+
+
+def versions() -> dict[str, str]:
+    """What decides numbers besides the experiment and the plugins."""
+    import torch
+
+    from workbench import __version__
+
+    return {"workbench": __version__, "torch": str(torch.__version__)}
 
 
 def digest(content: Any) -> str:
@@ -76,18 +109,33 @@ def merge(reference: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
 
 def resolve(experiment: Experiment, registry: Registry, where: str = "experiment") -> list[Run]:
     """All runs of an experiment, every setting complete; ``ExperimentError`` names what does not fit."""
-    runs = []
+    found: dict[str, Run] = {}
     for variant in experiment.shown_variants:
-        run = resolve_variant(experiment, variant, experiment.seeds[0], registry, where)
-        for seed in experiment.seeds:
-            source = replace(run.source, seed=seed) if run.source else None
-            runs.append(replace(run, seed=seed, source=source))
-    return runs
+        if variant.fork is None:
+            found[variant.name] = resolve_variant(experiment, variant, registry, where)
+        else:
+            found[variant.name] = resolve_fork(experiment, variant, variant.fork, found, registry, where)
+    return [run.with_seed(seed) for run in found.values() for seed in experiment.seeds]
 
 
-def resolve_variant(experiment: Experiment, variant: Variant, seed: int, registry: Registry, where: str) -> Run:
-    """One variant with one seed, complete."""
-    kind = experiment.kind
+def resolve_fork(
+    experiment: Experiment, variant: Variant, fork: ForkSpec, found: Mapping[str, Run], registry: Registry, where: str
+) -> Run:
+    """A branch: the trunk's composition with the variant's changes, from the trunk's state at a step."""
+    if fork.variant is None:
+        trunk = resolve_variant(experiment, Variant(name="base"), registry, where)
+    else:
+        trunk = found[fork.variant]
+    task = {key: value for key, value in trunk.task.items() if value is not None}
+    # The trunk as an experiment of its own, so that the branch differs from it as a variant does from a base.
+    alone = experiment.model_copy(update={"base": trunk.base, "task": task, "variants": [variant]})
+    branch = resolve_variant(alone, variant, registry, where)
+    return replace(branch, source=trunk.source, fork=Fork(trunk, fork.step))
+
+
+def resolve_variant(experiment: Experiment, variant: Variant, registry: Registry, where: str) -> Run:
+    """One variant with the first seed, complete."""
+    kind, seed = experiment.kind, experiment.seeds[0]
     place = f"{where}: variant {variant.name!r}" if experiment.variants else where
     common = BASES[kind].model_validate(experiment.base).model_dump()
     base = dict(common)

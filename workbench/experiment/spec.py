@@ -105,10 +105,18 @@ class Sweep(Strict):
         return self
 
 
+class Fork(Strict):
+    """Where a variant branches off: equal to another one, or to the base alone, up to a step."""
+
+    step: int = Field(ge=1)  # updates made when it branches off
+    variant: str | None = None  # None: the base
+
+
 class Variant(Strict):
-    """Only how it differs from the base."""
+    """Only how it differs from the base, or from the variant that it is a fork of."""
 
     name: str = Field(min_length=1, max_length=80)
+    fork: Fork | None = None
     task: dict[str, Any] = Field(default_factory=dict)
     optimizer: Partial | None = None
     activation: Partial | None = None
@@ -118,7 +126,7 @@ class Variant(Strict):
 
     def overrides(self) -> dict[str, Any]:
         """The keys of the base that this variant changes."""
-        return self.model_dump(exclude={"name", "task"}, exclude_none=True)
+        return self.model_dump(exclude={"name", "task", "fork"}, exclude_none=True)
 
 
 TASKS: dict[str, type[DescentTask] | type[TrainingTask]] = {
@@ -165,6 +173,7 @@ class Experiment(Strict):
             if len(set(values)) < len(values):
                 twice = next(value for value in values if values.count(value) > 1)
                 raise ValueError(f"{what}: {twice!r} is given twice; each must be unique")
+        check_forks(self)
         if (count := len(self.seeds) * len(self.shown_variants)) > MOST_RUNS:
             raise ValueError(f"variants x seeds are {count} runs; allowed: at most {MOST_RUNS}")
         return self
@@ -173,3 +182,22 @@ class Experiment(Strict):
     def shown_variants(self) -> list[Variant]:
         """The variants, or the base alone."""
         return self.variants or [Variant(name="base")]
+
+
+def check_forks(experiment: Experiment) -> None:
+    """Raise ``ValueError`` unless every fork is of a variant that stands before it, in a training."""
+    before: list[str] = []
+    for variant in experiment.variants:
+        if fork := variant.fork:
+            place = f"variant {variant.name!r}: fork"
+            if experiment.kind not in ("training", "transfer"):
+                raise ValueError(f"{place} belongs to trainings; a descent of kind {experiment.kind!r} is over at once")
+            if fork.variant is not None and fork.variant not in before:
+                known = ", ".join(map(repr, before)) or "none"
+                raise ValueError(
+                    f"{place}.variant = {fork.variant!r} is no variant that stands before it; allowed: {known}, "
+                    "or leave it out to branch off the base"
+                )
+            if others := sorted(set(variant.task) - {"epochs"}):
+                raise ValueError(f"{place}: task.{others[0]} cannot change at a fork; only task.epochs can")
+        before.append(variant.name)

@@ -1,7 +1,8 @@
 """The bench: a queue in front of worker processes, with a lane of its own for light work.
 
-Both lanes are local clusters of dask.distributed that start by themselves. Trainings run one to a
-worker and one thread each; light work (a descent, a sweep, an untrained network) never waits for them.
+Trainings wait in a queue that serves sessions in turns, and run one to a worker and one thread each; light work
+(a descent, a sweep, an untrained network) never waits for them. A run whose worker dies goes on from its last
+checkpoint on another one, once; if it dies again without having got further, it has failed.
 """
 
 from __future__ import annotations
@@ -10,35 +11,32 @@ import logging
 import os
 import threading
 import time
-from collections import OrderedDict
+import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
+from functools import partial
 from typing import Any
 
-import dask
-import pandas as pd
-import psutil
-from distributed import Client, Future, LocalCluster
+from distributed import Client, Future
 
 from workbench import house, registry
+from workbench.blame import describe
 from workbench.errors import WorkbenchError
-from workbench.experiment import Experiment, Run, resolve
-from workbench.records import TABLES, Records, frame, label
-from workbench.runs import store, worker
+from workbench.experiment import Experiment, Run, resolve, versions
+from workbench.records import TABLES, Records
+from workbench.runs import cluster, owners, shelf, store, worker
+from workbench.runs.light import LightLane
+from workbench.runs.queue import FairQueue
+from workbench.runs.recorder import checkpoints
 
 log = logging.getLogger("workbench.runs")
 
 LIGHT_STEPS = 5_000  # steps of a descent that still answer while a person waits
 LIGHT_SETTINGS = 500_000  # settings x steps of a sweep that do
-KEPT = 300  # light results that are remembered
-PATIENCE = 60.0  # seconds after which light work is given up
-DIED = "its worker process died: a crash in native code, os._exit, or too little memory"
-
-# A task that killed its worker is not tried on the next one: it would only kill that, too.
-dask.config.set({"distributed.scheduler.allowed-failures": 0})
-for name in ("distributed", "distributed.worker", "distributed.nanny", "distributed.scheduler", "distributed.core"):
-    logging.getLogger(name).setLevel(logging.CRITICAL)
+DEAF = 5.0  # seconds after which a run that does not react to Stop or Pause loses its worker
+TICK = 0.5  # seconds between looks at what runs and waits
+AHEAD = 2  # runs sent to a cluster beyond its workers, so that an adaptive one knows that it should grow
 
 
 class Lane(Enum):
@@ -54,6 +52,7 @@ class Job:
 
     run: Run
     id: str
+    title: str = ""  # of the experiment that it belongs to
 
     @property
     def lane(self) -> Lane:
@@ -67,11 +66,29 @@ class Job:
             light = task["epochs"] == 0 and self.run.source is None
         return Lane.LIGHT if light else Lane.TRAINING
 
+    def source(self) -> Job | None:
+        """The job that has to be finished first."""
+        run = self.run.source
+        return None if run is None else Job(run, run.id(registry.current()), self.title)
+
+
+@dataclass
+class Task:
+    """A job on its way: in the queue, or at a worker."""
+
+    job: Job
+    session: str
+    attempt: str
+    future: Future[Any] | None = None
+    asked: float = 0.0  # when it was asked to end
+    given_up: bool = False  # it did not react, and its worker is being ended
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+
 
 def plan(experiment: Experiment, where: str = "experiment") -> list[Job]:
     """All jobs of an experiment with the plugins that are loaded now."""
     known = registry.current()
-    return [Job(run, run.id(known)) for run in resolve(experiment, known, where)]
+    return [Job(run, run.id(known), experiment.title) for run in resolve(experiment, known, where)]
 
 
 def environment() -> dict[str, str]:
@@ -81,17 +98,27 @@ def environment() -> dict[str, str]:
 
 
 class Bench:
-    """Takes experiments, has them executed, and tells how they stand. A context manager, or ``close()`` it."""
+    """Takes experiments, has them executed, and tells how they stand. A context manager, or ``close()`` it.
 
-    def __init__(self, workers: int | None = None) -> None:
-        self.workers = workers or max(1, min(os.cpu_count() or 1, 8))
-        self._clients: dict[Lane, Client] = {}
-        self._futures: dict[str, Future[Any]] = {}
-        self._lock = threading.RLock()
-        process = psutil.Process()
+    Trainings go to ``scheduler`` (default: ``WORKBENCH_SCHEDULER``), or to ``workers`` processes of its own.
+    """
+
+    def __init__(self, workers: int | None = None, scheduler: str | None = None) -> None:
+        self.workers = workers or cluster.default_workers()
+        self.memory_limit = cluster.memory_limit(self.workers)  # bytes of one worker
+        self.scheduler = os.environ.get("WORKBENCH_SCHEDULER", "") if scheduler is None else scheduler
         self.warmed = False  # the light lane has everything imported
-        self._kept: OrderedDict[str, dict[str, pd.DataFrame]] = OrderedDict()
-        self._owner = {"owner": process.pid, "owner_started": process.create_time()}
+        self._remote = cluster.Remote() if self.scheduler else None
+        self._clients: dict[Lane, Client] = {}
+        self._lock = threading.RLock()
+        self._news = threading.Condition(self._lock)
+        self._queue: FairQueue[Task] = FairQueue()
+        self._at_work: dict[str, Task] = {}
+        self._died_at: dict[str, int] = {}  # step of the checkpoint at which a run's worker died
+        self._untold: dict[str, store.Status] = {}  # statuses that could not be written
+        self._light = LightLane(partial(self._client, Lane.LIGHT), self.memory_limit)
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, name="bench", daemon=True)
 
     def __enter__(self) -> Bench:
         return self
@@ -105,74 +132,271 @@ class Bench:
 
     def _warm(self) -> None:
         for lane in Lane:  # the light lane first: somebody looks at its page
-            self._client(lane).run(worker.warm, environment(), wait=lane is Lane.LIGHT, on_error="ignore")
+            try:
+                self._client(lane).run(worker.warm, environment(), wait=lane is Lane.LIGHT, on_error="ignore")
+            except WorkbenchError as error:
+                log.warning("%s", error)
         self.warmed = True
+        shelf.tidy()
 
-    def submit(self, jobs: Iterable[Job], again: bool = False) -> None:
-        """Queue every job that has no finished records yet (``again``: those, too), sources first."""
-        for job in jobs:
-            status = self.status(job)
-            if status.live or (not again and status.state == "finished"):
-                continue
-            self._queue(job)
+    # -- the queue -------------------------------------------------------------------------------------------
 
-    def _queue(self, job: Job) -> Future[Any] | None:
-        waits_for = []
-        if job.run.source is not None:
-            source = Job(job.run.source, job.run.source.id(registry.current()))
-            status = store.read_status(source.id)
-            elsewhere = status.live and status.owner != self._owner["owner"]  # its folder is not ours: the run waits
-            if status.state != "finished" and not elsewhere:
-                with self._lock:
-                    future = self._futures.get(source.id)
-                if future is None or not status.live:
-                    future = self._queue(source)
-                waits_for.append(future)
-        try:
-            store.create(job.id, job.run, store.Status("queued", started=time.time(), **self._owner))
-        except OSError as error:
-            raise WorkbenchError(f"{store.folder(job.id)}: cannot be written: {error.strerror}") from None
-        future = self._client(Lane.TRAINING).submit(
-            worker.execute, asdict(job.run), job.id, environment(), *waits_for, key=f"{job.id}-{time.monotonic_ns()}"
-        )
-        with self._lock:
-            self._futures[job.id] = future
-        future.add_done_callback(lambda done: self._ended(job.id, done))
-        return future
+    def submit(self, jobs: Iterable[Job], session: str = "", again: bool = False) -> None:
+        """Queue what is not finished, sources first; what was begun goes on where it was. Sessions are served in turns.
 
-    def _ended(self, run_id: str, future: Future[Any]) -> None:
-        """A run whose worker died could not write how it ended; do it for it."""
-        with self._lock:
-            if self._futures.get(run_id) is future:
-                del self._futures[run_id]
-        status = store.read_status(run_id)
-        if future.status == "error" and status.live:
-            store.write_status(run_id, replace(status, state="failed", outcome="failed", message=DIED))
-
-    def stop(self, jobs: Iterable[Job]) -> None:
-        """Stop what runs within half a second, and what waits at once."""
+        ``again`` starts from the beginning, also what is finished; its records stay until the new ones are complete.
+        Raises ``WorkbenchError`` when the disk is full or read-only, or no scheduler answers.
+        """
         jobs = list(jobs)
-        for job in [*jobs, *self._sources(jobs)]:
+        todo = [job for job in jobs if again or not self._complete(job)]
+        if not todo:
+            return
+        store.check_room()
+        if self.scheduler:
+            self._client(Lane.TRAINING)
+        for job in todo:
+            source = job.source()
+            if source is not None and not self._complete(source):
+                self._enqueue(source, session, again=False)
+            self._enqueue(job, session, again)
+
+    def _complete(self, job: Job) -> bool:
+        status = self.status(job)
+        return status.ended and store.intact(job.id, status)
+
+    def _enqueue(self, job: Job, session: str, again: bool) -> None:
+        with self._lock:
+            status = self.status(job)
+            if status.live:
+                return
+            if again and status.ended:
+                shelf.set_aside(job.id)
+            self._died_at.pop(job.id, None)
+            self._put(Task(job, session, uuid.uuid4().hex), keep=not again)
+
+    def _put(self, task: Task, keep: bool) -> None:
+        """Write that a run waits, and let it wait."""
+        job, before = task.job, self.status(task.job)
+        begun = keep and bool(checkpoints(store.folder(job.id)))
+        status = store.Status(
+            "queued", done=before.done if begun else 0, total=before.total, started=time.time(),
+            seconds=before.seconds if begun else 0.0, kind=job.run.kind, title=job.title, variant=job.run.variant,
+            seed=job.run.seed, task=about(job.run), owner=self._owner(), host=store.HOST, attempt=task.attempt,
+        )  # fmt: skip
+        store.create(job.id, job.run, status, keep=begun)
+        with self._lock:
+            self._untold.pop(job.id, None)
+            self._queue.put(task.session, job.id, task)
+            if not self._thread.is_alive() and not self._closed:
+                self._thread.start()
+            self._news.notify()
+
+    def _owner(self) -> str:
+        with store.explained(owners.folder()):
+            return owners.claim()
+
+    def _serve(self) -> None:
+        """In a thread: send runs to workers as these become free, and look after those that are at work."""
+        while not self._closed:
+            with self._news:
+                idle = not self._queue and not self._at_work
+                self._news.wait(None if idle else TICK)
+            try:
+                self._dispatch()
+                if self._remote and self._at_work:
+                    self._remote.fetch(self._client(Lane.TRAINING), self._keys())
+                self._give_up()
+            except Exception as error:  # nothing may end this thread
+                log.warning("the bench: %s", describe(error))
+
+    def _dispatch(self) -> None:
+        while not self._closed:
+            with self._lock:
+                if not self._queue or len(self._at_work) >= self._slots():
+                    return
+                task = self._queue.take(self._ready)
+            if task is None:
+                return
+            self._send(task)
+
+    def _slots(self) -> int:
+        """How many runs may be at work at once."""
+        if not self._remote:
+            return self.workers
+        client = self._client(Lane.TRAINING)
+        self._remote.look(client)
+        return len(client.scheduler_info(n_workers=-1)["workers"]) + AHEAD
+
+    def _ready(self, task: Task) -> bool:
+        """Whether the source it builds on is over, here or in another process."""
+        source = task.job.source()
+        return source is None or not self.status(source).live
+
+    def _send(self, task: Task) -> None:
+        job, source = task.job, task.job.source()
+        attempt, asked = store.read_request(job.id)
+        if attempt != task.attempt:  # deleted, or taken over
+            return
+        if asked:  # by another process
+            self._end(job.id, asked, f"{asked} before it began")
+            return
+        if source is not None and not (status := self.status(source)).ended:
+            reason = status.message or status.state
+            self._end(job.id, "failed", f"the training on the source did not finish: {reason}")
+            return
+        known = registry.current()
+        plugins = {
+            f"{kind} {ref['use']}": known.owner(kind, ref["use"]).identity for kind, ref in job.run.all_references()
+        }
+        order = worker.Order(
+            asdict(job.run), job.id, task.attempt, environment(), plugins, versions(),
+            self._remote.mark() if self._remote else "", self._files(job),
+        )  # fmt: skip
+        try:
+            with self._lock:
+                future = self._client(Lane.TRAINING).submit(worker.execute, order, key=task.key)
+                task.future = future
+                self._at_work[job.id] = task
+        except Exception as error:  # no scheduler: it stays in the queue
+            log.warning("run %s waits: %s", job.id, describe(error))
+            with self._lock:
+                self._queue.put(task.session, job.id, task)
+            return
+        future.add_done_callback(lambda done: self._ended(task, done))
+
+    def _files(self, job: Job) -> dict[str, dict[str, bytes]]:
+        """What the run builds on, for workers that do not see this home."""
+        if not self._remote or self._remote.all_share(self._client(Lane.TRAINING)):
+            return {}
+        needed = {job.id: ["*.json", "*.parquet", "checkpoint-*"]}
+        known = registry.current()
+        if job.run.source is not None:
+            needed[job.run.source.id(known)] = ["weights.safetensors"]
+        fork = job.run.fork
+        while fork is not None:
+            needed[fork.run.id(known)] = ["checkpoint-*"]
+            fork = fork.run.fork
+        return {
+            run_id: {
+                path.name: path.read_bytes() for pattern in patterns for path in store.folder(run_id).glob(pattern)
+            }
+            for run_id, patterns in needed.items()
+        }
+
+    def _ended(self, task: Task, future: Future[Any]) -> None:
+        """A task is done; its run has said how it ended, unless its worker could not."""
+        run_id = task.job.id
+        with self._lock:
+            if self._at_work.get(run_id) is task:
+                del self._at_work[run_id]
+        if self._closed:
+            return
+        try:
+            if future.status == "finished":
+                self._finished(run_id, future.result())
+            elif task.given_up:
+                asked = store.read_request(run_id)[1] or "stopped"
+                self._end(run_id, asked, f"{asked}; it did not react, so its worker was ended")
+            elif future.status == "cancelled":  # the scheduler is gone, and with it what the worker did
+                self._put(replace_attempt(task), keep=True)
+            else:
+                self._worker_died(task, future.exception())
+            shelf.settle(run_id)
+        except Exception as error:
+            log.warning("run %s: %s", run_id, describe(error))
+        with self._news:
+            self._news.notify()
+
+    def _finished(self, run_id: str, ended: dict[str, Any]) -> None:
+        if self._remote and not self._remote.shares(ended["address"]):
+            known = {run_id: worker.listing(store.folder(run_id))}
+            found = self._client(Lane.TRAINING).run(
+                worker.changes, known, workers=[ended["address"]], on_error="ignore"
+            )
+            for changed in found.values():
+                self._remote.take(changed or {})
+        if ended["message"] or self._status(run_id).live:
+            self._end(run_id, "failed", ended["message"] or "its worker ended without a word; run it again")
+
+    def _worker_died(self, task: Task, error: BaseException | None) -> None:
+        """Go on from the last checkpoint, unless the run has died there before: then it is the run that kills."""
+        run_id = task.job.id
+        if type(error).__name__ != "KilledWorker":
+            self._end(run_id, "failed", f"the worker could not begin: {describe(error or RuntimeError())}")
+            return
+        step = max(map(store.number_of, checkpoints(store.folder(run_id))), default=0)
+        if asked := store.read_request(run_id)[1]:
+            self._end(run_id, asked, f"{asked}; its worker died meanwhile")
+        elif step > self._died_at.get(run_id, -1):
+            self._died_at[run_id] = step
+            log.warning("the worker of run %s died; it goes on from step %d", run_id, step)
+            self._put(replace_attempt(task), keep=True)
+        else:
+            limit = 0 if self.scheduler else self.memory_limit
+            self._end(run_id, "failed", cluster.died(limit, "died twice at the same place"))
+
+    def _end(self, run_id: str, state: str, message: str) -> None:
+        """Write how a run ended that could not do it itself; where that cannot be written, remember it."""
+        status = replace(self._status(run_id), state=state, outcome="" if state == "paused" else state, message=message)
+        try:
+            store.write_status(run_id, status)
+        except store.StoreError:
+            with self._lock:
+                self._untold[run_id] = status
+
+    # -- stop and pause --------------------------------------------------------------------------------------
+
+    def stop(self, jobs: Iterable[Job], outcome: str = "stopped") -> None:
+        """End what runs within half a second, and what waits at once; ``outcome`` is "stopped" or "paused"."""
+        jobs = list(jobs)
+        sources = [source for job in jobs if (source := job.source()) is not None]
+        for job in [*jobs, *sources]:
             status = self.status(job)
             if not status.live:
                 continue
-            store.request_stop(job.id)
+            store.request(job.id, status.attempt, outcome)
             with self._lock:
-                future = self._futures.get(job.id)
-            if status.state == "queued" and future is not None and not future.done():
-                future.cancel()
-                with self._lock:
-                    self._futures.pop(job.id, None)
-                stopped = replace(status, state="stopped", outcome="stopped", message="stopped before it began")
-                store.write_status(job.id, stopped)
+                waiting = self._queue.remove(job.id)
+                task = self._at_work.get(job.id)
+            if waiting or (status.state == "queued" and task is None):
+                self._end(job.id, outcome, f"{outcome} before it began")
+                shelf.settle(job.id)
+            elif task is not None:
+                task.asked = task.asked or time.monotonic()
+                if self._remote:
+                    self._remote.relay(self._client(Lane.TRAINING), self._keys(), job.id)
 
-    def _sources(self, jobs: Sequence[Job]) -> list[Job]:
-        known = registry.current()
-        return [Job(job.run.source, job.run.source.id(known)) for job in jobs if job.run.source is not None]
+    def pause(self, jobs: Iterable[Job]) -> None:
+        """Like ``stop``, but meant to go on: there is no summary yet."""
+        self.stop(jobs, "paused")
+
+    def _give_up(self) -> None:
+        """End the workers of runs that have not reacted for long."""
+        with self._lock:
+            tasks = list(self._at_work.values())
+        for task in tasks:
+            if task.asked and not task.given_up and time.monotonic() - task.asked > DEAF:
+                task.given_up = True
+                threading.Thread(target=self._end_worker, args=(task,), daemon=True).start()
+
+    def _end_worker(self, task: Task) -> None:
+        client = self._client(Lane.TRAINING)
+        found = [address for address, keys in client.processing().items() if task.key in keys]
+        if found and task.future is not None:
+            client.restart_workers(found, timeout=30, raise_for_error=False)
+
+    def _keys(self) -> dict[str, str]:
+        with self._lock:
+            return {task.key: run_id for run_id, task in self._at_work.items()}
+
+    # -- how things stand ------------------------------------------------------------------------------------
 
     def status(self, job: Job) -> store.Status:
         """How one job stands."""
-        return store.read_status(job.id)
+        return self._status(job.id)
+
+    def _status(self, run_id: str) -> store.Status:
+        return self._untold.get(run_id) or store.read_status(run_id)
 
     def records(self, jobs: Iterable[Job], tables: Iterable[str] = TABLES) -> Records:
         """What was recorded so far."""
@@ -186,77 +410,48 @@ class Bench:
 
     def measure(self, jobs: Iterable[Job]) -> Records:
         """Execute light jobs now, past the queue, and return their records."""
-        jobs = list(jobs)
-        client = self._client(Lane.LIGHT)
-        settings = environment()
-        with self._lock:
-            kept = {job.id: self._kept[job.id] for job in jobs if job.id in self._kept}
-        new = {job.id: job for job in jobs if job.id not in kept}
-        futures = {
-            run_id: client.submit(worker.measure, asdict(job.run), settings, pure=False) for run_id, job in new.items()
-        }
-        deadline = time.monotonic() + PATIENCE
-        results = {
-            run_id: self._result(future, max(deadline - time.monotonic(), 0.1)) for run_id, future in futures.items()
-        }
-        gathered: dict[str, list[pd.DataFrame]] = {table: [] for table in TABLES}
-        for job in jobs:
-            for table, rows in (kept.get(job.id) or results[job.id]).items():
-                if len(rows):
-                    gathered[table].append(label(table, rows, job.run.variant, job.run.seed))
-        self._keep(results)
-        return {
-            table: pd.concat(rows, ignore_index=True) if rows else store.empty(table, who=True)
-            for table, rows in gathered.items()
-        }
+        return self._light.measure([(job.run, job.id) for job in jobs], environment())
 
-    def _keep(self, results: dict[str, dict[str, pd.DataFrame]]) -> None:
-        """Remember light results, so that a slider that moves one variant computes only that one anew."""
-        with self._lock:
-            for run_id, tables in results.items():
-                if tables["summary"]["outcome"].iloc[0] != "failed":
-                    self._kept[run_id] = tables
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-
-    def _result(self, future: Future[Any], seconds: float) -> dict[str, Any]:
-        try:
-            return future.result(timeout=seconds)  # type: ignore[no-any-return]
-        except TimeoutError:
-            future.cancel()
-            self._client(Lane.LIGHT).restart_workers(
-                list(self._client(Lane.LIGHT).scheduler_info()["workers"]), timeout=30, raise_for_error=False
-            )
-            message = f"it took longer than {PATIENCE:.0f} s; take fewer steps, or look for a plugin that hangs"
-        except Exception as error:
-            log.warning("light work failed: %s", error)
-            message = DIED
-        return {"summary": frame("summary", [{"outcome": "failed", "message": message}])}
+    # -- workers ---------------------------------------------------------------------------------------------
 
     def _client(self, lane: Lane) -> Client:
         with self._lock:
             client = self._clients.get(lane)
             if client is None or client.status in ("closed", "closing"):
-                cluster = LocalCluster(
-                    n_workers=1 if lane is Lane.LIGHT else self.workers,
-                    threads_per_worker=1,
-                    processes=True,
-                    host="127.0.0.1",
-                    dashboard_address="127.0.0.1:0",
-                    silence_logs=logging.CRITICAL,
-                    memory_limit=0,
-                    preload=["workbench.runs.interrupts"],
-                )
-                client = self._clients[lane] = Client(cluster, set_as_default=False)
+                if lane is Lane.TRAINING and self.scheduler:
+                    client = cluster.connect(self.scheduler)
+                else:
+                    client = cluster.embedded(1 if lane is Lane.LIGHT else self.workers, self.memory_limit)
+                self._clients[lane] = client
             return client
 
     def close(self) -> None:
-        """Stop the workers; what was running reads as interrupted."""
-        with self._lock:
-            for client in self._clients.values():
-                cluster = client.cluster
-                client.close(timeout=2)
-                if cluster is not None:
-                    cluster.close(timeout=5)
-            self._clients.clear()
-            self._futures.clear()
+        """Stop the workers; what was running reads as interrupted, and goes on when it is run again."""
+        with self._news:
+            self._closed = True
+            self._news.notify_all()
+            clients, self._clients = list(self._clients.values()), {}
+            tasks = [*self._at_work.values(), *self._queue]
+            self._at_work.clear()
+        for client in clients:
+            own = client.cluster
+            client.close(timeout=2)
+            if own is not None:
+                own.close(timeout=5)
+        if self._remote:
+            self._remote.close()
+        for task in tasks:
+            if self.status(task.job).live:
+                self._end(task.job.id, "interrupted", "the bench was closed; run it again to go on")
+            shelf.settle(task.job.id)
+
+
+def replace_attempt(task: Task) -> Task:
+    """The same job once more."""
+    return Task(task.job, task.session, uuid.uuid4().hex)
+
+
+def about(run: Run) -> str:
+    """What a run is about, in a few words."""
+    task: Sequence[str] = [run.task[key]["use"] for key in ("surface", "dataset", "model") if key in run.task]
+    return ", ".join(task)

@@ -6,34 +6,48 @@ import io
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from workbench.errors import WorkbenchError
 from workbench.records import TABLES, Rows, frame
-from workbench.runs import store
+from workbench.runs import checkpoint, store
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 FLUSH = 0.5  # seconds between writes: how live a page is
-LOOK = 0.1  # seconds between looks for a request to stop
+SPARSE = 0.01  # of the time a run has taken so far: long runs need no more than some hundred parts
+LOOK = 0.1  # seconds between looks for what is asked
+CHECKPOINT = 1.0  # seconds between checkpoints, at the least
+SHARE = 0.02  # of the time, at most, goes into checkpoints
+KEPT = 5  # checkpoints of a run, from which forks begin
+KEPT_BYTES = 100_000_000  # or as many as fit in here
+
+
+class SupersededError(BaseException):
+    """The run was given to another worker, or deleted: whatever is still written here would do harm."""
 
 
 class FolderRecorder:
-    """Buffers rows and writes them, with the status, twice a second."""
+    """Buffers rows and writes them, with the status, twice a second; keeps checkpoints and finds them again."""
 
     def __init__(self, run_id: str, status: store.Status) -> None:
-        self.run_id = run_id
-        self.status = status
+        self.run_id, self.status = run_id, status
+        self.folder = store.folder(run_id)
         self._rows: dict[str, list[pd.DataFrame]] = {table: [] for table in TABLES}
-        self._number = 0
-        self._written = 0.0
-        self._looked = 0.0
+        self._part = max((store.number_of(path) for path in self.folder.glob("*-*.parquet")), default=0)
         self._done, self._total = status.done, status.total
-        self._stop = False
-        self._began = time.monotonic()
+        self._asked = ""
+        self._began = self._kept = time.monotonic()
+        self._flushed = self._said = self._looked = float("-inf")
+        self._spent = 0.0  # seconds before this attempt
+        self._cost = 0.0  # seconds that the last checkpoint took
+        self._unkept = ""  # why there are no checkpoints
+
+    # -- records -----------------------------------------------------------------------------------------------
 
     def add(self, table: str, rows: Rows) -> None:
         """Append rows to a table."""
@@ -46,68 +60,179 @@ class FolderRecorder:
             self._done, self._total = done, total
             self._tick()
 
-    def stopped(self) -> bool:
-        """Whether somebody asked to stop."""
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        """Write the summary row, merge the parts and say how it ended; a paused run keeps its parts and goes on."""
+        outcome, message = str(summary["outcome"]), str(summary.get("message", ""))
+        message = "; ".join(filter(None, (message, self._unkept)))
+        state = store.state_of(outcome)
+        if state != "paused":
+            self.add("summary", [dict(summary) | {"message": message}])
+        self._flush()
+        self._look()
+        files = self._merge() if state in store.ENDED else {}
+        self._write_status(
+            state=state, outcome="" if state == "paused" else outcome, message=message, files=files,
+            summary=store.plain_summary(summary), size=store.size(self.folder),
+        )  # fmt: skip
+        if files:  # only now: until its status says that a run has ended, it may have to go on from its parts
+            for piece in self.folder.glob("*-*.parquet"):
+                piece.unlink(missing_ok=True)
+
+    def _merge(self) -> dict[str, int]:
+        """One file a table beside its parts; returns their names and sizes."""
+        files = {}
+        for table in TABLES:
+            if store.parts(self.run_id, table):
+                path = self.folder / f"{table}.parquet"
+                content = parquet(store.read_table(self.run_id, table))
+                store.write(path, content)
+                files[path.name] = len(content)
+        return files
+
+    # -- what is asked -----------------------------------------------------------------------------------------
+
+    def asked(self) -> str:
+        """What somebody asks of the run."""
         now = time.monotonic()
         if now - self._looked > LOOK:
             self._looked = now
-            self._stop = (store.folder(self.run_id) / "stop").exists()
-        return self._stop
+            self._look()
+        return self._asked
+
+    def _look(self) -> None:
+        attempt, self._asked = store.read_request(self.run_id)
+        if attempt != self.status.attempt:
+            raise SupersededError
+
+    # -- checkpoints and weights -------------------------------------------------------------------------------
+
+    def due(self) -> bool:
+        """Whether the last checkpoint is old enough, for what one costs."""
+        return not self._unkept and time.monotonic() - self._kept > max(CHECKPOINT, self._cost / SHARE)
+
+    def checkpoint(self, state: Mapping[str, Any]) -> None:
+        """Keep a state, and with it what was recorded until then."""
+        began = time.monotonic()
+        self._flush()
+        try:
+            content = checkpoint.dumps({"parts": self._part, "state": dict(state)})
+        except TypeError as error:
+            self._unkept = f"cannot go on from its middle: {error}"
+        else:
+            store.write(self.folder / f"checkpoint-{state['step']:09d}.safetensors", content)
+            prune(self.folder)
+        self._kept = time.monotonic()
+        self._cost = self._kept - began
+
+    def resume(self) -> dict[str, Any] | None:
+        """The newest checkpoint that can be read; what was recorded after it is taken back."""
+        for path in reversed(checkpoints(self.folder)):
+            try:
+                kept = checkpoint.loads(path.read_bytes())
+                part, state = int(kept["parts"]), dict(kept["state"])
+            except (OSError, checkpoint.DamagedError, TypeError, KeyError, ValueError):
+                path.unlink(missing_ok=True)
+                continue
+            if not self._complete(part):
+                path.unlink(missing_ok=True)
+                continue
+            self._forget(after=part)
+            self._spent = float(state["seconds"])
+            return state
+        self._forget(after=0)
+        return None
+
+    def _complete(self, part: int) -> bool:
+        """Whether every record part up to this one is there and can be read."""
+        found = [path for path in self.folder.glob("*-*.parquet") if store.number_of(path) <= part]
+        try:
+            for path in found:
+                store.read_part(path, path.stat().st_mtime_ns)
+        except (OSError, ValueError):
+            return False
+        return len(found) == part
+
+    def _forget(self, after: int) -> None:
+        """Remove record parts: they are recorded again, bit for bit."""
+        for path in self.folder.glob("*.parquet"):
+            if not 0 < store.number_of(path) <= after:
+                path.unlink(missing_ok=True)
+        self._part = after
+
+    def earlier(self, run_id: str, step: int) -> dict[str, Any] | None:
+        """The newest readable checkpoint of another run at or before a step."""
+        for path in reversed(checkpoints(store.folder(run_id))):
+            if store.number_of(path) <= step:
+                try:
+                    return dict(checkpoint.loads(path.read_bytes())["state"])
+                except (OSError, checkpoint.DamagedError, TypeError, KeyError, ValueError):
+                    continue
+        return None
 
     def save_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Keep the trained weights as safetensors: plain numbers, nothing that could run."""
         from safetensors.torch import save
 
-        content = save({name: tensor.detach().contiguous() for name, tensor in weights.items()})
-        store.write(store.folder(self.run_id) / "weights.safetensors", content)
+        content = save({name: tensor.detach().clone().contiguous() for name, tensor in weights.items()})
+        store.write(self.folder / "weights.safetensors", content)
 
     def load_weights(self, run_id: str) -> dict[str, Tensor]:
         """The weights of a finished run."""
+        from safetensors import SafetensorError
         from safetensors.torch import load
 
         try:
             return load((store.folder(run_id) / "weights.safetensors").read_bytes())
         except FileNotFoundError:
             raise WorkbenchError(f"the run {run_id} kept no weights: run its training again") from None
+        except (OSError, SafetensorError):
+            raise WorkbenchError(f"the weights of the run {run_id} are damaged: run its training again") from None
 
-    def finish(self, summary: Mapping[str, Any]) -> None:
-        """Write the summary row, merge the parts and say how it ended."""
-        self.add("summary", [summary])
-        self._flush()
-        place = store.folder(self.run_id)
-        for table in TABLES:
-            if pieces := store.parts(self.run_id, table):
-                store.write(place / f"{table}.parquet", parquet(store.read_table(self.run_id, table)))
-                for piece in pieces:
-                    if piece.name != f"{table}.parquet":
-                        piece.unlink(missing_ok=True)
-        outcome = str(summary["outcome"])
-        state = outcome if outcome in ("stopped", "failed") else "finished"
-        self._write_status(state=state, outcome=outcome, message=str(summary.get("message", "")))
+    # -- writing -----------------------------------------------------------------------------------------------
 
     def _tick(self) -> None:
-        if time.monotonic() - self._written > FLUSH:
+        now = time.monotonic()
+        if now - self._flushed > max(FLUSH, SPARSE * (now - self._began)):
             self._flush()
+        elif now - self._said > FLUSH:
+            self._write_status()
 
     def _flush(self) -> None:
         for table, frames in self._rows.items():
             if frames:
-                self._number += 1
-                name = f"{table}-{self._number:06d}.parquet"
+                self.asked()  # raises when this is no longer ours to write
+                self._part += 1
                 rows = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
-                store.write(store.folder(self.run_id) / name, parquet(rows))
+                store.write(self.folder / f"{table}-{self._part:06d}.parquet", parquet(rows))
                 frames.clear()
         self._write_status()
-        self._written = time.monotonic()
+        self._flushed = time.monotonic()
 
     def _write_status(self, **changes: Any) -> None:
-        seconds = time.monotonic() - self._began
+        self.asked()
+        self._said = time.monotonic()
+        seconds = self._spent + self._said - self._began
         self.status = replace(self.status, done=self._done, total=self._total, seconds=seconds, **changes)
         store.write_status(self.run_id, self.status)
 
 
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints in a run folder, the earliest first."""
+    return sorted(folder.glob("checkpoint-*.safetensors"))
+
+
+def prune(folder: Path) -> None:
+    """Keep the newest checkpoint, and before it a few that are spread over the run, within a size."""
+    kept = checkpoints(folder)
+    sizes = {path: path.stat().st_size for path in kept}
+    while len(kept) > 1 and (len(kept) > KEPT or sum(sizes[path] for path in kept) > KEPT_BYTES):
+        steps = [0, *map(store.number_of, kept)]
+        gaps = [steps[number + 2] - steps[number] for number in range(len(kept) - 1)]  # left by taking one out
+        kept.pop(gaps.index(min(gaps))).unlink(missing_ok=True)
+
+
 def parquet(rows: pd.DataFrame) -> bytes:
-    """A table as a Parquet file."""
+    """A table as a Parquet file, with checksums."""
     buffer = io.BytesIO()
-    rows.to_parquet(buffer, index=False)
+    rows.to_parquet(buffer, index=False, write_page_checksum=True)
     return buffer.getvalue()

@@ -1,66 +1,137 @@
 """Run folders: the truth about every run, readable while it is written and after any kill.
 
-``WORKBENCH_HOME/runs/<id>/`` holds ``experiment.toml``, ``status.json``, record parts
-(``curve-000001.parquet``, merged to ``curve.parquet`` at the end) and ``weights.safetensors``. Every
-file is written beside its place and renamed into it.
+``WORKBENCH_HOME/runs/<id>/`` holds ``experiment.toml``, ``status.json``, record parts (``curve-000001.parquet``,
+merged to ``curve.parquet`` at the end), ``checkpoint-<step>.safetensors``, ``weights.safetensors``, and
+``request.json``, by which the owner tells the worker what is asked of the run. Every file is written beside
+its place and renamed into it. All else is a cache: it may be deleted and costs only time.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
+import shutil
+import socket
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import psutil
 
 from workbench import house
-from workbench.experiment import Run, parse
+from workbench.errors import WorkbenchError
+from workbench.experiment import Run, as_experiment
 from workbench.experiment import dumps as experiment_toml
 from workbench.records import TABLES, Records, frame, label
+from workbench.runs import owners
 
 LIVE = ("queued", "running")
+ENDED = ("finished", "diverged")
+ROOM = 200_000_000  # bytes that must be free before a run is queued
+HOST = socket.gethostname()
+SILENCE = 600.0  # seconds without a word after which a run of another machine counts as interrupted
+
+
+class StoreError(WorkbenchError):
+    """A run folder cannot be written."""
 
 
 @dataclass(frozen=True)
 class Status:
     """What is known about a run: its state, how far it is, and how it ended."""
 
-    state: str = "absent"  # absent, queued, running, finished, stopped, failed, interrupted
+    state: str = "absent"  # absent, queued, running, paused, stopped, interrupted, finished, diverged, failed
     outcome: str = ""
     done: int = 0
     total: int = 0
-    started: float = 0.0  # seconds since 1970
+    started: float = 0.0  # seconds since 1970, for people to read
     seconds: float = 0.0  # of work so far
     message: str = ""
-    owner: int = 0  # process that queued it
-    owner_started: float = 0.0
+    kind: str = ""
+    title: str = ""  # of the experiment that first asked for it
+    variant: str = ""
+    seed: int = 0
+    task: str = ""  # what it was about, in a few words
+    owner: str = ""  # who queued it
+    host: str = ""
+    attempt: str = ""  # which try this is: a worker that was given up may still write, but not here
+    size: int = 0  # bytes of the folder, when it ended
+    files: dict[str, int] = field(default_factory=dict)  # name -> bytes of the record files, when it ended
+    summary: dict[str, Any] = field(default_factory=dict)  # the row of the table summary
 
     @property
     def live(self) -> bool:
         """Whether it waits or works."""
         return self.state in LIVE
 
+    @property
+    def ended(self) -> bool:
+        """Whether its records are complete: nothing is left to do."""
+        return self.state in ENDED
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it was begun and there is something left to do."""
+        return not self.live and not self.ended and self.state != "absent"
+
+
+KEYS = {field.name for field in fields(Status)}
+
+
+def runs() -> Path:
+    """Where all run folders are."""
+    return house.home() / "runs"
+
 
 def folder(run_id: str) -> Path:
     """The folder of a run."""
-    return house.home() / "runs" / run_id
+    return runs() / run_id
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a kill, never meets half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a file so that a reader, or a kill, never meets half of it; ``StoreError`` where it cannot be."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
+    with explained(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            beside.write_bytes(content)
+            beside.replace(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def explained(place: Path) -> Iterator[None]:
+    """Turn what the system says of a folder into ``StoreError``."""
     try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"{place}: cannot be written: {error.strerror}; free some space or set WORKBENCH_HOME to another "
+            "folder, then run it again: it goes on where it was"
+        ) from None
+
+
+def check_room() -> None:
+    """``StoreError`` when the disk is almost full: before a run, not in its middle."""
+    place = runs()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < ROOM:
+        raise StoreError(
+            f"{house.home()}: only {free / 1e6:.0f} MB are free, {ROOM / 1e6:.0f} MB are needed; delete runs that "
+            "are no longer needed (page Runs), or set WORKBENCH_HOME to a folder on another disk"
+        )
+
+
+# -- status ------------------------------------------------------------------------------------------------
 
 
 def write_status(run_id: str, status: Status) -> None:
@@ -69,52 +140,130 @@ def write_status(run_id: str, status: Status) -> None:
 
 
 def read_status(run_id: str) -> Status:
-    """The state of a run, truthful also after its owner died; a damaged file reads as interrupted."""
+    """The state of a run, truthful also after its owner died or a file was damaged."""
+    place = folder(run_id)
     try:
-        status = Status(**json.loads((folder(run_id) / "status.json").read_bytes()))
+        content = (place / "status.json").read_bytes()
     except OSError:  # not there, or not to be read: writing it anew will say why
         return Status()
-    except (ValueError, TypeError):
-        return Status("interrupted", message="its status file is damaged; run it again")
-    if status.live and not alive(status.owner, status.owner_started):
-        return replace(status, state="interrupted", message="the process that ran it is gone; run it again")
+    status = parse_status(content) or rebuilt(run_id)
+    if status.live and not owned(status, place):
+        return replace(status, state="interrupted", message="the process that ran it is gone; run it again to go on")
+    if status.ended and (name := damaged(place, status)):
+        return replace(status, state="interrupted", message=f"its file {name} is damaged; run it again")
     return status
 
 
-def alive(pid: int, started: float) -> bool:
-    """Whether that very process still lives (a number alone may have been given to another)."""
+def parse_status(content: bytes) -> Status | None:
+    """A status from its file; None when that is damaged. Keys of later versions are passed over."""
     try:
-        return bool(abs(psutil.Process(pid).create_time() - started) < 2.0)
-    except (psutil.Error, ValueError):
+        plain = {key: value for key, value in json.loads(content).items() if key in KEYS}
+        status = Status(**plain)
+        for key, usual in asdict(Status()).items():
+            if not isinstance(getattr(status, key), (int, float) if isinstance(usual, float) else type(usual)):
+                return None
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
+    return status
+
+
+def rebuilt(run_id: str) -> Status:
+    """The status of a run whose file is damaged: its summary says whether it had ended."""
+    row = read_table(run_id, "summary")
+    outcome = str(row["outcome"].iloc[-1]) if len(row) else ""
+    if not outcome:
+        return Status("interrupted", message="its status file is damaged; run it again to go on")
+    last = row.iloc[-1]
+    return Status(
+        state_of(outcome), outcome, int(last["steps"]), int(last["steps"]), seconds=float(last["seconds"]),
+        message=str(last["message"]), summary=plain_summary(last.to_dict()),
+    )  # fmt: skip
+
+
+def state_of(outcome: str) -> str:
+    """The state of a run that ended so; what only descents tell apart is all finished."""
+    return outcome if outcome in ("paused", "stopped", "failed", "diverged") else "finished"
+
+
+def plain_summary(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """A summary row as JSON can say it: numbers that are not finite are left out."""
+    return {
+        key: value for key, value in summary.items()
+        if isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+    }  # fmt: skip
+
+
+def owned(status: Status, place: Path) -> bool:
+    """Whether somebody still looks after a live run."""
+    if status.host == HOST:
+        return owners.alive(status.owner)
+    try:  # the locks of another machine may not reach here: it is believed while it writes
+        return status.state == "queued" or abs(time.time() - (place / "status.json").stat().st_mtime) < SILENCE
+    except OSError:
         return False
 
 
-def request_stop(run_id: str) -> None:
-    """Ask a run to stop; it looks several times a second."""
-    write(folder(run_id) / "stop", b"")
+def damaged(place: Path, status: Status) -> str:
+    """The first record file that is not as long as it was, or an empty text."""
+    for name, size in status.files.items():
+        try:
+            if (place / name).stat().st_size != size:
+                return name
+        except OSError:
+            return name
+    return ""
 
 
-def create(run_id: str, run: Run, status: Status) -> None:
-    """Make or clear the folder of a run that is about to be queued."""
+def intact(run_id: str, status: Status) -> bool:
+    """Whether all records of a run that ended can be read."""
     place = folder(run_id)
-    for stale in [*place.glob("*.parquet"), place / "stop", place / "error.txt"]:
-        stale.unlink(missing_ok=True)
-    write(place / "experiment.toml", experiment_toml(as_experiment(run)).encode())
+    for name in status.files:
+        try:
+            read_part(place / name, (place / name).stat().st_mtime_ns)
+        except (OSError, ValueError):
+            return False
+    return True
+
+
+# -- what is asked of a run --------------------------------------------------------------------------------
+
+
+def request(run_id: str, attempt: str, ask: str = "") -> None:
+    """Ask a run to end as "stopped" or "paused"; its worker looks several times a second."""
+    write(folder(run_id) / "request.json", json.dumps({"attempt": attempt, "ask": ask}).encode())
+
+
+def read_request(run_id: str) -> tuple[str, str]:
+    """Which attempt is the valid one, and what is asked of it; two empty texts when the run was deleted."""
+    try:
+        plain = json.loads((folder(run_id) / "request.json").read_bytes())
+        return str(plain["attempt"]), str(plain["ask"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return "", ""
+
+
+# -- the life of a folder ----------------------------------------------------------------------------------
+
+
+def create(run_id: str, run: Run, status: Status, keep: bool) -> None:
+    """Make the folder of a run that is about to be queued; ``keep`` what an earlier attempt left there."""
+    place = folder(run_id)
+    stale = ["error.txt"] + ([] if keep else ["*.parquet", "*.safetensors"])
+    with explained(place):
+        for path in [path for pattern in stale for path in place.glob(pattern)]:
+            path.unlink(missing_ok=True)
+    write(place / "experiment.toml", experiment_toml(as_experiment(run, status.title)).encode())
+    request(run_id, status.attempt)
     write_status(run_id, status)
 
 
-def as_experiment(run: Run) -> Any:
-    """The experiment that consists of this one run."""
-    plain: dict[str, Any] = {
-        "kind": run.kind,
-        "title": run.variant,
-        "seeds": [run.seed],
-        "task": {key: value for key, value in run.task.items() if value is not None},
-        "base": run.base,
-    }
-    if run.sweep:
-        plain["sweep"] = run.sweep
-    return parse(plain, "run")
+def size(place: Path) -> int:
+    """The bytes in a folder."""
+    with os.scandir(place) as entries:
+        return sum(entry.stat().st_size for entry in entries if entry.is_file())
+
+
+# -- records -----------------------------------------------------------------------------------------------
 
 
 def parts(run_id: str, table: str) -> list[Path]:
@@ -124,10 +273,16 @@ def parts(run_id: str, table: str) -> list[Path]:
     return [merged] if merged.exists() else sorted(place.glob(f"{table}-*.parquet"))
 
 
+def number_of(part: Path) -> int:
+    """The number in the name of a record part; 0 for a merged table."""
+    digits = part.stem.rpartition("-")[2]
+    return int(digits) if digits.isdigit() else 0
+
+
 @lru_cache(maxsize=4096)
 def read_part(path: Path, modified: int) -> pd.DataFrame:
     """One record file; parts never change, so each is read once."""
-    return pd.read_parquet(path)
+    return pd.read_parquet(path, page_checksum_verification=True)
 
 
 @lru_cache

@@ -5,9 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -20,10 +18,13 @@ from workbench.errors import WorkbenchError
 from workbench.experiment import Run
 from workbench.records import Recorder
 from workbench.registry import Registry
+from workbench.training.culprit import naming_the_culprit
 from workbench.training.data import prepare
+from workbench.training.fork import Replay
 from workbench.training.network import Network, build, load_features
 from workbench.training.probes import Probe, norm, probe_steps
 from workbench.training.seeds import derive, generator
+from workbench.training.state import State, branch, capture, restore
 
 LONGEST_CURVE = 2000  # training rows of one run: what a chart can show
 WRITE_EVERY = 0.25  # seconds between hand-overs to the recorder: a table costs more to make than a step
@@ -35,7 +36,8 @@ def execute(run: Run, registry: Registry, recorder: Recorder) -> dict[str, Any]:
 
     Rows go to the tables curve, layers and timing. ``step`` is the number of updates made when something was
     measured: the training row of step 0 is of the untouched network. A loss that is not finite ends the run
-    with the outcome ``diverged``. Raises ``WorkbenchError``, which names the plugin, when a component fails.
+    with the outcome ``diverged``. A recorder with a checkpoint lets the run go on from there, as if it had never been
+    interrupted. Raises ``WorkbenchError``, which names the plugin, when a component fails.
     The global random state is left as it was.
     """
     with torch.random.fork_rng(devices=[]):
@@ -90,61 +92,110 @@ class Training:
         self.stride = math.ceil(self.steps / LONGEST_CURVE) or 1
         self.rows: dict[str, list[dict[str, Any]]] = {"curve": [], "layers": [], "timing": []}
         self.written = time.monotonic()
-        self.step, self.tested = 0, -1
+        self.step, self.epoch, self.batch = 0, 0, 0  # batch: how many of this epoch are done
+        self.total, self.seen = 0.0, 0  # of this epoch's losses and samples
+        self.tested = -1  # the step at which the test split was last looked at
+        self.until = -1  # the step at which a trunk ends
         self.final_loss = math.nan
         self.accuracies: list[float] = []
+        self.began, self.spent = time.perf_counter(), 0.0  # spent: seconds before this process took it up
 
     # -- what happens, in order ----------------------------------------------------------------------------
 
     def execute(self) -> dict[str, Any]:
         """Train, and say how it went."""
-        began = time.perf_counter()
         outcome = "finished"
         try:
-            self.test(began)
-            if self.epochs == 0:
-                self.look()
-            for epoch in range(self.epochs):
-                self.train_epoch(epoch)
-                self.test(began)
+            self.train()
         except EndedError as end:
             outcome = end.outcome
-            self.message = end.message
-            self.test(began)
+            self.message = "; ".join(filter(None, (self.message, end.message)))
+            if outcome != "paused":
+                self.test()
         finally:
             self.write()
-        if outcome != "stopped":
+        if outcome in ("finished", "diverged"):
             self.recorder.save_weights(self.network.state_dict())
         return {
             "outcome": outcome,
             "steps": self.step,
             "final_loss": self.final_loss,
-            "final_accuracy": self.accuracies[-1],
-            "best_accuracy": max(self.accuracies),
-            "seconds": time.perf_counter() - began,
+            "final_accuracy": self.accuracies[-1] if self.accuracies else math.nan,
+            "best_accuracy": max(self.accuracies, default=math.nan),
+            "seconds": self.seconds(),
             "message": self.message,
         }
 
-    def train_epoch(self, epoch: int) -> None:
-        """One pass over the training split."""
-        for name, remedy in self.remedies:
-            with blame(self.registry, "remedy", name):
-                remedy.on_epoch(self.network, epoch)
-        self.network.train()
-        total, seen = 0.0, 0
+    def train(self) -> None:
+        """From the last checkpoint, the trunk or the first step to the last; ``EndedError`` where it ends before."""
+        if state := self.recorder.resume():
+            restore(self, state)
+        elif self.run.fork is not None:
+            self.message = branch(self, self.trunk())
+            self.test()
+        else:
+            self.test()
+        if self.epochs == 0:
+            self.look()
+        while self.epoch < self.epochs:
+            self.train_epoch()
+            self.test()
+            self.epoch, self.batch, self.total, self.seen = self.epoch + 1, 0, 0.0, 0
+
+    def trunk(self) -> State:
+        """The state of the run that this one is a branch of, at the fork: trained again as far as nothing is kept."""
+        fork = self.run.fork
+        assert fork is not None
+        trunk = Training(fork.run, self.registry, Replay(self.recorder, fork.run.id(self.registry), fork.step))
+        trunk.until = fork.step
         try:
-            for index in self.order(epoch):
-                if self.recorder.stopped():
-                    raise EndedError("stopped", f"stopped at step {self.step} of {self.steps}")
+            trunk.train()
+        except EndedError as end:
+            if end.outcome == "reached":
+                return capture(trunk)
+            if end.outcome != "diverged":
+                raise
+            raise WorkbenchError(f"fork.step = {fork.step}: its trunk diverged before: {end.message}") from None
+        raise WorkbenchError(f"fork.step = {fork.step}: its trunk ends at step {trunk.steps}; allowed: 1 to that")
+
+    def train_epoch(self) -> None:
+        """What is left of one pass over the training split."""
+        if self.batch == 0:
+            for name, remedy in self.remedies:
+                with blame(self.registry, "remedy", name):
+                    remedy.on_epoch(self.network, self.epoch)
+        self.network.train()
+        try:
+            for index in self.order(self.epoch)[self.batch :]:
                 loss = self.train_step(self.data.train_x[index], self.data.train_y[index])
-                total, seen = total + loss * len(index), seen + len(index)
+                self.total, self.seen, self.batch = (
+                    self.total + loss * len(index),
+                    self.seen + len(index),
+                    self.batch + 1,
+                )
                 if not math.isfinite(loss):
                     raise EndedError("diverged", f"the loss is {loss} at step {self.step}")
                 self.recorder.progress(self.step, self.steps)
+                self.between()
         finally:
-            self.final_loss = total / seen if seen else self.final_loss
+            self.final_loss = self.total / self.seen if self.seen else self.final_loss
         if not all(bool(torch.isfinite(parameter).all()) for parameter in self.parameters):
             raise EndedError("diverged", f"a weight is not finite after step {self.step - 1}")
+
+    def between(self) -> None:
+        """Between two steps: keep a checkpoint when it is time, and end when somebody asks for it."""
+        if self.step == self.until:
+            raise EndedError("reached", "")
+        asked = self.recorder.asked()
+        if asked or self.recorder.due():
+            self.write()
+            self.recorder.checkpoint(capture(self))
+        if asked:
+            raise EndedError(asked, f"{asked} at step {self.step} of {self.steps}")
+
+    def seconds(self) -> float:
+        """How long it has been worked on, in all processes that did."""
+        return self.spent + time.perf_counter() - self.began
 
     def train_step(self, x: Tensor, y: Tensor) -> float:
         """One update, and the batch's loss before it; a loss that is not finite leaves the weights alone."""
@@ -160,7 +211,7 @@ class Training:
         logits, loss_tensor = self.gradients(x, y)
         loss = loss_tensor.item()
         if probe is not None:
-            with self.naming_the_culprit():
+            with naming_the_culprit(self.run, self.registry):
                 probe.gradients()
         if step % self.stride == 0 or step == self.steps - 1 or not math.isfinite(loss):
             self.add_train_row(logits, y, loss)
@@ -185,7 +236,7 @@ class Training:
         self.network.train()
         probe = Probe(self.network, 0)
         logits, loss = self.gradients(self.data.train_x[index], self.data.train_y[index])
-        with self.naming_the_culprit():
+        with naming_the_culprit(self.run, self.registry):
             probe.gradients()
         self.rows["layers"] += probe.rows
         self.final_loss = loss.item()
@@ -202,7 +253,7 @@ class Training:
 
     def gradients(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (batch, classes) and the loss, with its gradient in every parameter."""
-        with self.naming_the_culprit():
+        with naming_the_culprit(self.run, self.registry):
             self.network.zero_grad()
             logits = self.logits(x)
             loss = self.loss(logits, y)
@@ -243,14 +294,14 @@ class Training:
                 self.optimizer.step()
 
     @torch.no_grad()
-    def test(self, began: float) -> None:
+    def test(self) -> None:
         """Loss and accuracy on the test split; a prediction with a logit that is not finite is wrong."""
         if self.tested == self.step:
             return
         self.tested = self.step
         self.network.eval()
         loss, correct = 0.0, 0
-        with self.naming_the_culprit():
+        with naming_the_culprit(self.run, self.registry):
             for x, y in zip(
                 *(torch.split(part, TEST_BATCH) for part in (self.data.test_x, self.data.test_y)), strict=True
             ):
@@ -261,7 +312,7 @@ class Training:
         self.accuracies.append(correct / count)
         here = {"step": self.step, "epoch": self.step / self.batches}
         self.rows["curve"].append(here | {"split": "test", "loss": loss / count, "accuracy": self.accuracies[-1]})
-        self.rows["timing"].append(here | {"seconds": time.perf_counter() - began})
+        self.rows["timing"].append(here | {"seconds": self.seconds()})
 
     def add_train_row(self, logits: Tensor, y: Tensor, loss: float) -> None:
         """A row of the curve; the gradient's norm is that of all parameters, before any remedy changed it."""
@@ -341,51 +392,6 @@ class Training:
     def overriding(self, method: str) -> list[tuple[str, Remedy]]:
         """The remedies that do something there: the others need not be asked at every step."""
         return [each for each in self.remedies if getattr(type(each[1]), method) is not getattr(Remedy, method)]
-
-    @contextmanager
-    def naming_the_culprit(self) -> Iterator[None]:
-        """Blame the plugin in whose files an exception arose; else an activation that is none, else the model."""
-        try:
-            yield
-        except WorkbenchError:
-            raise
-        except (Exception, SystemExit) as error:
-            found = culprit(error, self.run, self.registry)
-            activation = self.run.base["activation"]
-            if found is None and (problem := misshapen(activation, self.registry)):
-                with blame(self.registry, "activation", activation["use"]):
-                    raise TypeError(problem) from error
-            with blame(self.registry, *(found or ("model", self.run.task["model"]["use"]))):
-                raise
-
-
-def misshapen(activation: dict[str, Any], registry: Registry) -> str:
-    """Whether an activation changes the shape of what it is given: why the next layer failed; empty if not."""
-    given = torch.zeros(2, 4)
-    try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            made = registry.make("activation", activation).eval()(given)
-    except Exception:
-        return ""
-    if isinstance(made, Tensor) and made.shape == given.shape:
-        return ""
-    shape = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
-    return f"for an input of shape {tuple(given.shape)} it gives {shape}; it has to work element by element"
-
-
-def culprit(error: BaseException, run: Run, registry: Registry) -> tuple[str, str] | None:
-    """The component of a run whose plugin's files stand deepest in the traceback, if any."""
-    files = []
-    trace = error.__traceback__
-    while trace is not None:
-        files.append(Path(trace.tb_frame.f_code.co_filename))
-        trace = trace.tb_next
-    for file in reversed(files):
-        for kind, reference in run.references():
-            home = Path(registry.owner(kind, reference["use"]).path)
-            if file == home or home in file.parents:
-                return kind, reference["use"]
-    return None
 
 
 def needs_closure(optimizer: torch.optim.Optimizer) -> bool:

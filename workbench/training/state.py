@@ -1,0 +1,122 @@
+"""All that a training is made of at one moment, as plain data and tensors: to go on later, or to branch off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from workbench.blame import blame
+from workbench.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.training.loop import Training
+
+State = dict[str, Any]
+PLACE = ("step", "epoch", "batch", "total", "seen")  # where in the data, and this epoch's mean loss so far
+PROGRESS = (*PLACE, "tested", "final_loss", "accuracies", "rates", "message")
+
+
+def capture(training: Training) -> State:
+    """Everything that decides how the training goes on; the tensors are the training's own, not copies."""
+    network = training.network
+    remedies = {}
+    for name, remedy in training.remedies:
+        with blame(training.registry, "remedy", name):
+            remedies[name] = remedy.state_dict()
+    with blame(training.registry, "optimizer", training.run.base["optimizer"]["use"]):
+        optimizer = training.optimizer.state_dict()
+    return {key: getattr(training, key) for key in PROGRESS} | {
+        "seconds": training.seconds(),
+        "network": dict(network.state_dict()),
+        "held": [name for name, parameter in network.named_parameters() if not parameter.requires_grad],
+        "optimizer": optimizer,
+        "counters": counters(training.optimizer),
+        "parameters": parameter_names(training),
+        "remedies": remedies,
+        "random": torch.get_rng_state(),
+    }
+
+
+def restore(training: Training, state: Mapping[str, Any]) -> None:
+    """Make a newly built training what it was when ``state`` was captured."""
+    with blame(training.registry, "model", training.run.task["model"]["use"]):
+        training.network.load_state_dict(state["network"])
+    for name, parameter in training.network.named_parameters():
+        parameter.requires_grad_(name not in state["held"])
+    with blame(training.registry, "optimizer", training.run.base["optimizer"]["use"]):
+        training.optimizer.load_state_dict(state["optimizer"])
+        training.optimizer.__dict__.update(state["counters"])
+    load_remedies(training, state)
+    for key in PROGRESS:
+        setattr(training, key, state[key])
+    training.spent = state["seconds"]
+    torch.set_rng_state(state["random"])
+
+
+def branch(training: Training, trunk: Mapping[str, Any]) -> str:
+    """Let a newly built training go on from where another one was; says what was taken over.
+
+    Weights, buffers, random state and the place in the data are the trunk's, bit for bit. What an optimizer keeps
+    is taken over by an optimizer of the same name, by parameter; its settings are those of the branch. Parameters
+    that only the branch has (a batch norm's) start new; one that only the trunk has is refused.
+    """
+    try:
+        lost = training.network.load_state_dict(trunk["network"], strict=False).unexpected_keys
+    except RuntimeError as error:
+        lost = [str(error).rsplit("\n", 1)[-1].strip()]
+    if lost:
+        raise WorkbenchError(
+            f"a fork keeps the weights of its trunk, and this network has no place for {lost[0]}; "
+            "change the optimizer, the schedule or remedies that add to the network"
+        )
+    fork = training.run.fork
+    assert fork is not None
+    said = "new optimizer"
+    if fork.run.base["optimizer"]["use"] == training.run.base["optimizer"]["use"]:
+        with blame(training.registry, "optimizer", training.run.base["optimizer"]["use"]):
+            take_over(training, trunk)
+        said = "with its optimizer's state"
+    load_remedies(training, trunk)
+    for key in PLACE:
+        setattr(training, key, trunk[key])
+    torch.set_rng_state(trunk["random"])
+    return f"forked from {fork.run.variant!r} at step {fork.step}, {said}"
+
+
+def take_over(training: Training, trunk: Mapping[str, Any]) -> None:
+    """Give an optimizer what another one of its kind keeps for the same parameters, but not its settings."""
+    optimizer = training.optimizer
+    old, own = trunk["optimizer"], optimizer.state_dict()
+    index = {name: number for number, name in enumerate(trunk["parameters"])}
+    kept = {
+        number: old["state"][index[name]]
+        for number, name in enumerate(parameter_names(training))
+        if index.get(name) in old["state"]
+    }
+    groups = own["param_groups"]
+    if len(groups) == len(old["param_groups"]):  # what some keep in a group besides its settings
+        for group, before in zip(groups, old["param_groups"], strict=True):
+            group |= {key: value for key, value in before.items() if key not in {*optimizer.defaults, "params"}}
+    optimizer.load_state_dict({"state": kept, "param_groups": groups})
+    optimizer.__dict__.update(trunk["counters"])
+
+
+def load_remedies(training: Training, state: Mapping[str, Any]) -> None:
+    """Give the remedies back what they kept, by name."""
+    for name, remedy in training.remedies:
+        if name in state["remedies"]:
+            with blame(training.registry, "remedy", name):
+                remedy.load_state_dict(state["remedies"][name])
+
+
+def parameter_names(training: Training) -> list[str]:
+    """The names of the parameters in the order in which the optimizer numbers them."""
+    names = {id(parameter): name for name, parameter in training.network.named_parameters()}
+    return [names.get(id(each), "") for group in training.optimizer.param_groups for each in group["params"]]
+
+
+def counters(optimizer: torch.optim.Optimizer) -> dict[str, int | float]:
+    """Numbers that an optimizer counts in attributes instead of in its state."""
+    return {key: value for key, value in vars(optimizer).items() if type(value) in (bool, int, float)}
