@@ -32,6 +32,8 @@ def learning(result: Result) -> list[Picture]:
         for metric in ("loss", "accuracy")
     ]
     note = "Thin: training batches. Thick: test split. A cross marks where a run diverged."
+    if any(variant.fork for variant in result.experiment.variants):
+        note += " A ring marks where a branch leaves its trunk: until there both are one."
     pictures = [
         Picture("loss and accuracy", panels, note, partial(charts.curves, curve, by, smooth, log, names=result.order))
     ]

@@ -9,13 +9,14 @@ from typing import Any
 import altair as alt
 import pandas as pd
 import streamlit as st
+from altair.utils.schemapi import debug_mode
 
 from workbench.errors import WorkbenchError
 from workbench.experiment import Experiment, dump, parse
 from workbench.records import Records
 from workbench.runs import Job, Lane, Status
 from workbench.runs.bench import plan
-from workbench_ui import state, viewport
+from workbench_ui import controls, state, viewport
 from workbench_ui.bench import open_bench
 from workbench_ui.compose import compose
 from workbench_ui.share import share
@@ -120,7 +121,7 @@ def refuse(page: str, plain: state.Plain, made: state.Plain, sentence: str, refu
 def header(page: str, title: str, sentence: str) -> Any:
     """Title, one sentence, and room for the buttons; returns that room."""
     st.title(title or "Untitled experiment", anchor=False)
-    left, right = st.columns([3, 2], vertical_alignment="center")
+    left, right = st.columns([4, 5], vertical_alignment="center")
     left.caption(sentence)
     if notice := st.session_state.pop(f"{page}.notice", ""):
         st.warning(notice)
@@ -150,94 +151,38 @@ def trained(
     """Work for the queue: results appear as they come."""
     bench = open_bench()
     first = f"{page}.shown" not in st.session_state
-    if st.session_state.pop(f"{page}.run", False) or first:
-        bench.submit(jobs)
-        st.session_state[f"{page}.shown"] = dump(experiment)
+    if st.session_state.pop(f"{page}.run", False):
+        controls.run(page, experiment, jobs)
+    elif first:  # what somebody has ended on purpose waits for a click
+        controls.run(page, experiment, [job for job in jobs if bench.status(job).state in ("absent", "interrupted")])
     if all(bench.status(job).state != "absent" for job in jobs):  # run before, here or elsewhere: show it
         st.session_state[f"{page}.shown"] = dump(experiment)
     shown = parse(st.session_state[f"{page}.shown"], "this experiment")
     shown_jobs = jobs if dump(shown) == dump(experiment) else plan(shown)
     statuses = {job.id: bench.status(job) for job in shown_jobs}
     live = any(status.live for status in statuses.values())
+    generation = state.generation(page)
 
     @st.fragment(run_every=POLL if live else None)
     def body() -> None:
         now = {job.id: bench.status(job) for job in shown_jobs}
         result = Result(shown, shown_jobs, bench.records(shown_jobs), now)
         still = any(status.live for status in now.values())
-        if still != live or st.session_state[f"{page}.shown"] != dump(shown):
+        replaced = state.generation(page) != generation
+        if still != live or replaced or st.session_state[f"{page}.shown"] != dump(shown):
             st.rerun()  # a click in here reruns only this fragment, which knows nothing of the new experiment
         toolbar = header(page, shown.title, sentence)
         with toolbar:
-            run_button(page, experiment, jobs, shown_jobs, still, changed=shown_jobs is not jobs)
+            controls.buttons(page, experiment, jobs, shown_jobs, now)
+            controls.fork_menu(page, shown, shown_jobs, now)
             open_menu(page)
             holder = st.container(width="content")
         if shown_jobs is not jobs:
             st.info("The composition has changed: this is the result before the change. Press Run for the new one.")
-        if still:
-            progress(shown_jobs, now)
+        controls.progress(shown_jobs, now)
         present(page, result, finding, views, table, holder)
 
     body()
-
-
-def run_button(
-    page: str, experiment: Experiment, jobs: list[Job], shown: list[Job], live: bool, *, changed: bool
-) -> None:
-    """Run, or Stop while something runs."""
-    if live:
-        st.button("Stop", icon=":material/stop:", on_click=stop, args=(shown,), key=f"{page}.stop", type="primary")
-    if not live or changed:
-        done = not changed and all(open_bench().status(job).ended for job in jobs)
-        label = "Run again" if done else "Run"
-        tip = "These records are kept; run again only to check that they come out the same." if done else None
-        st.button(
-            label,
-            icon=":material/play_arrow:",
-            on_click=run,
-            args=(page, experiment, jobs, done),
-            key=f"{page}.go",
-            type="secondary" if done else "primary",
-            help=tip,
-        )
-
-
-def run(page: str, experiment: Experiment, jobs: list[Job], again: bool) -> None:
-    """Queue what is on the page."""
-    try:
-        open_bench().submit(jobs, again=again)
-        st.session_state[f"{page}.shown"] = dump(experiment)
-    except WorkbenchError as error:
-        st.session_state[f"{page}.notice"] = str(error)
-
-
-def stop(jobs: list[Job]) -> None:
-    """Stop what is shown."""
-    open_bench().stop(jobs)
-
-
-def progress(jobs: list[Job], statuses: Mapping[str, Status]) -> None:
-    """How far the whole experiment is, and about how long it still takes."""
-    usual = max((status.total for status in statuses.values()), default=0)
-    totals = {run_id: status.total or usual for run_id, status in statuses.items()}
-    left = sum(max(totals[run_id] - status.done, 0) for run_id, status in statuses.items() if status.live)
-    done, spent = sum(s.done for s in statuses.values()), sum(s.seconds for s in statuses.values())
-    ended = sum(not status.live for status in statuses.values())
-    running = sum(status.state == "running" for status in statuses.values())
-    text = f"{ended} of {len(jobs)} runs done"
-    if done and spent:
-        text += f", about {duration(spent / done * left / max(running, 1))} left"
-    elif not running:
-        text += ", waiting for a free worker"
-    total = sum(totals.values())
-    st.progress(min(1 - left / total, 1.0) if total else 0.0, text)
-
-
-def duration(seconds: float) -> str:
-    """A span of time as a person says it."""
-    if seconds < 90:
-        return f"{max(round(seconds), 1)} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def present(
@@ -281,7 +226,8 @@ def show(
             continue
         with tab:
             try:
-                pictures = view(result)
+                with debug_mode(False):  # no validation, see Unchecked
+                    pictures = view(result)
             except WorkbenchError as error:
                 st.error(str(error))
                 continue
@@ -320,9 +266,24 @@ def draw(page: str, view: str, picture: Picture, finding: str) -> None:
         for number, chart in enumerate(picture.charts):
             # Streamlit draws a chart anew when its key changes, not when only the size of its panels does.
             key = f"{page}.{view}.{picture.name}.{number}.{viewport.width()}"
-            st.altair_chart(fitted(chart), width="stretch", key=key, alt=picture.note or finding)
+            drawn: Any = Unchecked(fitted(chart))
+            st.altair_chart(drawn, width="stretch", key=key, alt=picture.note or finding)
     if picture.note:
         st.caption(picture.note)
+
+
+class Unchecked:
+    """A chart for Streamlit that is not validated against the schema, which takes longer than all else a page does.
+
+    The tests draw every chart with validation.
+    """
+
+    def __init__(self, chart: Any) -> None:
+        self.chart = chart
+
+    def to_dict(self) -> dict[str, Any]:
+        """All that Streamlit asks of a chart."""
+        return self.chart.to_dict(validate=False)  # type: ignore[no-any-return]
 
 
 def fitted(chart: Any) -> Any:
@@ -341,10 +302,13 @@ def failures(result: Result) -> None:
         messages.setdefault(str(row.message), []).append(str(row.variant))
     for job in result.jobs:
         status = result.statuses.get(job.id)
-        if status and status.state in ("failed", "interrupted") and status.message not in messages:
+        if status and status.state == "failed" and status.message not in messages:
             messages.setdefault(status.message, []).append(job.run.variant)
     for message, names in messages.items():
         st.error(message, title=f"Failed: {', '.join(dict.fromkeys(names))}", icon=":material/error:")
+    broken = [s.message for job in result.jobs if (s := result.statuses.get(job.id)) and s.state == "interrupted"]
+    for message in dict.fromkeys(broken):
+        st.warning(message, title="Interrupted", icon=":material/heart_broken:")
 
 
 def open_menu(page: str) -> None:

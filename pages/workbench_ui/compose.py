@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import streamlit as st
 
 from workbench import Param, registry
 from workbench.charts.style import variant_colors
-from workbench.errors import WorkbenchError
-from workbench.experiment import BASES, SCRATCH, TASKS, Experiment, dump, merge, parse, spell, vary
-from workbench_ui import state
+from workbench.experiment import BASES, SCRATCH, TASKS, Experiment, dump, merge, parse, spell
+from workbench_ui import state, variants
 from workbench_ui.param_widget import param_widget
 
 Plain = dict[str, Any]
@@ -40,6 +38,7 @@ class Composer:
         self.prefix = f"{page}.{state.generation(page)}"
         self.task: Plain = TASKS[self.kind].model_validate(experiment.task).model_dump()
         self.base: Plain = BASES[self.kind].model_validate(experiment.base).model_dump()
+        self.listed: list[Plain] = dump(experiment).get("variants", [])
         self.colors = variant_colors([v.name for v in experiment.shown_variants]).range
 
     def reference(self, label: str, kind: str, value: Plain, path: str, like: Plain | None = None) -> Plain:
@@ -155,24 +154,29 @@ class Composer:
         """One variant: its colour, its name and only its differences."""
         path = f"variants.{index}"
         label = f"{dot(color)} {plain['name']}  :small[:gray[{differences(plain)}]]"
-        box = st.expander(label, key=f"{self.prefix}.{path}", on_change="rerun")
+        key = f"{self.prefix}.{path}"
+        opened = bool(st.session_state.get(key, False))  # a new label makes a new card, which would be closed
+        box = st.expander(label, opened, key=key, on_change="rerun")
         with box:
             if not box.open:
                 return plain
-            overrides = {key: value for key, value in plain.items() if key not in ("name", "task")}
+            overrides = {key: value for key, value in plain.items() if key not in ("name", "task", "fork")}
             overrides |= {f"task.{key}": value for key, value in plain.get("task", {}).items()}
             name = st.text_input("name", plain["name"], key=f"{self.prefix}.{path}.name", max_chars=80).strip()
+            base = self.trunk(plain)
             keys = [*self.base, *(f"task.{key}" for key in self.task)]
+            if fork := self.draw_fork(plain.get("fork"), names[:index], path):
+                keys = [*self.base, "task.epochs"]
             differs = st.multiselect(
                 "differs in", keys, default=[key for key in overrides if key in keys], key=f"{self.prefix}.{path}.keys"
             )
             taken = name in names or not name
             if taken:
                 st.caption(f":red[{'The name is used by another variant.' if name else 'A variant needs a name.'}]")
-            made: Plain = {"name": plain["name"] if taken else name}
+            made: Plain = {"name": plain["name"] if taken else name} | ({"fork": fork} if fork else {})
             for key in differs:
                 inside = key.removeprefix("task.")
-                common: Any = self.task[inside] if key.startswith("task.") else self.base[inside]
+                common: Any = self.task[inside] if key.startswith("task.") else base[inside]
                 value: Any = overrides.get(key, common)
                 if isinstance(common, dict):
                     value = merge(common, {"use": value} if isinstance(value, str) else value)
@@ -185,9 +189,45 @@ class Composer:
                 else:
                     made[key] = self.reference(key, key, value, f"{path}.{key}", common)
             with st.container(horizontal=True):
-                st.button("Duplicate", on_click=duplicate, args=(self.page, index), key=f"{self.prefix}.{path}.copy")
-                st.button("Remove", on_click=remove, args=(self.page, index), key=f"{self.prefix}.{path}.remove")
+                st.button(
+                    "Duplicate", on_click=variants.duplicate, args=(self.page, index), key=f"{self.prefix}.{path}.copy"
+                )
+                st.button(
+                    "Remove", on_click=variants.remove, args=(self.page, index), key=f"{self.prefix}.{path}.remove"
+                )
             return made
+
+    def draw_fork(self, fork: Plain | None, before: list[str], path: str) -> Plain | None:
+        """Where the variant branches off another one, if it does."""
+        if self.kind not in ("training", "transfer"):
+            return None
+        key = f"{self.prefix}.{path}.fork"
+        tip = "updates made together with its trunk; 0 starts a run of its own"
+        step = st.number_input("forked at step", 0, None, fork["step"] if fork else 0, step=1, key=key, help=tip)
+        if not step:
+            return None
+        trunks = [None, *before]
+        trunk = (fork or {}).get("variant")
+        index = trunks.index(trunk) if trunk in trunks else 0
+        of = st.selectbox("from", trunks, index, format_func=lambda name: name or "the base", key=f"{key}.of")
+        return {"step": step} | ({"variant": of} if of else {})
+
+    def trunk(self, plain: Plain) -> Plain:
+        """What a variant differs from: the base, or the composition of the variant that it branches off."""
+        name = plain.get("fork", {}).get("variant")
+        if name is None:
+            return self.base
+        found = next((each for each in self.listed if each["name"] == name), None)
+        if found is None:
+            return self.base
+        base = dict(self.trunk(found))
+        for key in self.base.keys() & found.keys():
+            value = found[key]
+            if key == "remedies":
+                base[key] = [{"use": item} if isinstance(item, str) else item for item in value]
+            else:
+                base[key] = merge(base[key], {"use": value} if isinstance(value, str) else value)
+        return base
 
     def draw_vary(self) -> None:
         """Take one key and several values, and make the variants."""
@@ -207,7 +247,7 @@ class Composer:
             st.button(
                 "Make the variants",
                 disabled=not values,
-                on_click=make_variants,
+                on_click=variants.make_variants,
                 args=(self.page, key, values),
                 key=f"{self.prefix}.vary.make",
                 type="primary",
@@ -244,19 +284,23 @@ def compose(page: str, plain: Plain) -> Plain:
     made["base"] = composer.draw_base()
     st.subheader("Variants", divider="gray")
     listed = plain.get("variants", [])
-    variants = []
+    drawn = []
     for index, variant in enumerate(listed):
         others = [other["name"] for other in listed if other is not variant]
         color = composer.colors[index % len(composer.colors)]
-        variants.append(composer.draw_variant(index, variant, color, others))
+        drawn.append(composer.draw_variant(index, variant, color, others))
+    renamed = {old["name"]: new["name"] for old, new in zip(listed, drawn, strict=True)}
+    for variant in drawn:  # a branch follows its trunk's name
+        if trunk := variant.get("fork", {}).get("variant"):
+            variant["fork"]["variant"] = renamed.get(trunk, trunk)
     if not listed:
         st.caption("None yet: the base alone is run.")
     with st.container(horizontal=True):
-        st.button("Add", icon=":material/add:", on_click=add, args=(page,), key=f"{composer.prefix}.add")
+        st.button("Add", icon=":material/add:", on_click=variants.add, args=(page,), key=f"{composer.prefix}.add")
         if f"{page}.undo" in st.session_state:
             st.button("Undo", icon=":material/undo:", on_click=state.undo, args=(page,), key=f"{composer.prefix}.undo")
     composer.draw_vary()
-    made["variants"] = variants
+    made["variants"] = drawn
     return {key: value for key, value in made.items() if value not in ("", [], {}, None)}
 
 
@@ -289,49 +333,6 @@ def draw_sweep(composer: Composer, experiment: Experiment) -> Plain:
     return {"parameter": parameter, "low": low, "high": high, "count": count, "scale": scale}
 
 
-def add(page: str) -> None:
-    """Add a variant that does not differ yet."""
-    plain = copy.deepcopy(st.session_state[f"{page}.plain"])
-    variants = plain.setdefault("variants", [])
-    variants.append({"name": free_name(f"variant {len(variants) + 1}", variants)})
-    state.replace(page, plain)
-    st.session_state[f"{page}.{state.generation(page)}.variants.{len(variants) - 1}"] = True
-
-
-def duplicate(page: str, index: int) -> None:
-    """Add a copy of a variant behind it."""
-    plain = copy.deepcopy(st.session_state[f"{page}.plain"])
-    made = copy.deepcopy(plain["variants"][index])
-    made["name"] = free_name(made["name"] + " copy", plain["variants"])
-    plain["variants"].insert(index + 1, made)
-    state.replace(page, plain)
-
-
-def remove(page: str, index: int) -> None:
-    """Take a variant away."""
-    plain = copy.deepcopy(st.session_state[f"{page}.plain"])
-    del plain["variants"][index]
-    state.replace(page, plain)
-
-
-def make_variants(page: str, key: str, values: list[Any]) -> None:
-    """Replace the variants by one for each value."""
-    try:
-        state.replace(page, dump(vary(parse(st.session_state[f"{page}.plain"]), {key: values})))
-    except WorkbenchError as error:
-        st.session_state[f"{page}.notice"] = str(error)
-
-
-def free_name(wanted: str, variants: list[Plain]) -> str:
-    """A name that no variant has yet."""
-    taken = {variant["name"] for variant in variants}
-    number = 2
-    name = wanted
-    while name in taken:
-        name, number = f"{wanted} {number}", number + 1
-    return name
-
-
 def numbers(text: str, param: Param) -> list[Any] | None:
     """Values typed as ``0.01, 0.1, 1``, each checked against the Param; None while they are not all right."""
     made: list[Any] = []
@@ -353,6 +354,9 @@ def differences(variant: Plain) -> str:
     found = []
     for key, value in ({**variant, **variant.get("task", {})}).items():
         if key in ("name", "task"):
+            continue
+        if key == "fork":
+            found.append(f"from step {value['step']} of {value.get('variant', 'the base')}")
             continue
         if key == "remedies":
             found += [spell(item) for item in value] or ["no remedies"]

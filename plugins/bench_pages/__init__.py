@@ -13,6 +13,7 @@ ROWS = (
     ("rates", "Learning rates", ":material/linear_scale:", "How much learning rate each optimizer tolerates."),
     ("training", "Training", ":material/model_training:", "Networks that learn or fail, with every layer's gradient."),
     ("transfer", "Transfer", ":material/sync_alt:", "What is gained by starting from a trained network."),
+    ("runs", "Runs", ":material/list_alt:", "What runs, waits and ran: compare, stop, resume, delete."),
     ("plugins", "Plugins", ":material/extension:", "What is loaded, from where, and what went wrong."),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,6 +98,78 @@ def test_a_training_runs_and_is_shown(visit: Visit) -> None:
     settle(test, plan(small))
     assert test.dataframe[0].value["outcome"].tolist() == ["finished"]
     assert any("Run again" in button.label for button in test.button)
+
+
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.02)
+
+
+def progress_texts(test: AppTest) -> list[str]:
+    return [element.proto.text for element in test.get("progress")]
+
+
+LONG = {"kind": "training", "title": "long", "task": {"epochs": 400}}
+
+
+def test_a_training_is_paused_and_goes_on(visit: Visit) -> None:
+    [job] = plan(parse(LONG))
+    test = visit("training", training__plain=LONG)
+    until(lambda: open_bench().status(job).done > 20)
+    healthy(test.run())
+    test.button(key="training.pause").click().run()
+    until(lambda: open_bench().status(job).state == "paused")
+    healthy(test.run())
+    paused = open_bench().status(job)
+    assert any("1 paused" in text for text in progress_texts(test))
+    assert test.button(key="training.go").label == "Resume"
+    another = visit("training", training__plain=LONG)  # somebody else looks: what was paused waits for a click
+    assert open_bench().status(job).state == "paused"
+    another.button(key="training.go").click().run()
+    until(lambda: open_bench().status(job).done > paused.done)
+    healthy(another.run())
+    another.button(key="training.stop").click().run()
+    until(lambda: not open_bench().status(job).live)
+    healthy(another.run())
+    assert open_bench().status(job).state == "stopped"
+    assert another.button(key="training.go").label == "Resume"
+    assert another.button(key="training.over").label == "Start over"
+    curve = open_bench().records([job])["curve"].query("split == 'train'")
+    assert curve["step"].is_unique
+    assert curve["step"].is_monotonic_increasing
+
+
+def test_a_branch_is_added_and_drawn(visit: Visit) -> None:
+    small = parse({"kind": "training", "title": "fork", "task": {"epochs": 2, "batch_size": 100}})
+    test = settle(visit("training", training__plain=dump(small)), plan(small))
+    healthy(test.slider(key="training.fork.step.base").set_value(20).run())
+    test.button(key="training.fork.add").click()
+    healthy(test.run())
+    plain = test.session_state["training.plain"]
+    assert plain["variants"] == [
+        {"name": "base"}, {"name": "base from step 20", "fork": {"step": 20, "variant": "base"}},
+    ]  # fmt: skip
+    plain["variants"][1]["optimizer"] = {"lr": 0.1}
+    made = parse(plain)
+    test = visit("training", training__plain=plain)
+    assert parse(test.session_state["training.plain"]) == made
+    settle(test, plan(made))
+    assert set(test.dataframe[0].value["outcome"]) == {"finished"}
+    assert any("forked from 'base' at step 20" in str(remark) for remark in test.dataframe[0].value["remark"])
+    assert any("A ring marks" in caption.value for caption in test.caption)
+
+
+def test_a_branch_follows_its_trunk_when_that_is_renamed(visit: Visit) -> None:
+    plain = {
+        "kind": "training", "title": "t", "task": {"epochs": 1},
+        "variants": [{"name": "a"}, {"name": "b", "fork": {"step": 3, "variant": "a"}, "optimizer": "sgd"}],
+    }  # fmt: skip
+    test = healthy(visit("training", training__plain=plain, **{"training__0__variants__0": True}))
+    test.text_input(key="training.0.variants.0.name").set_value("trunk")
+    healthy(test.run())
+    assert test.session_state["training.plain"]["variants"][1]["fork"] == {"step": 3, "variant": "trunk"}
 
 
 def test_a_change_after_a_training_is_announced_and_not_run_by_itself(visit: Visit) -> None:

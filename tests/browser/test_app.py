@@ -57,6 +57,7 @@ def charts(page):
         ("rates", ""),
         ("training", ""),
         ("transfer", ""),
+        ("runs", "Runs"),
         ("plugins", "Plugins"),
     ],
 )
@@ -135,6 +136,20 @@ def test_stop_stops_a_run(page, app) -> None:
     expect(page.get_by_text("stopped").first).to_be_attached()
 
 
+def test_a_run_is_selected_deleted_and_had_back(page, app) -> None:
+    visit(page, app, "training")
+    expect(page.get_by_role("button", name="Run again")).to_be_visible(timeout=180_000)
+    visit(page, app, "runs")
+    list_of_runs = page.locator('[data-testid="stDataFrame"]').first
+    expect(list_of_runs).to_be_visible()
+    list_of_runs.click(position={"x": 17, "y": 52})  # the box of the first row: the table is drawn on a canvas
+    expect(page.get_by_text("1 run selected")).to_be_visible()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Deleted 1 run")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("Deleted 1 run")).to_be_hidden()
+
+
 def test_pictures_and_experiments_can_be_downloaded(page, app, tmp_path: Path) -> None:
     visit(page, app, "surfaces")
     expect(charts(page).first).to_be_visible()
@@ -167,11 +182,11 @@ def test_a_dropped_plugin_appears_everywhere_and_a_broken_one_only_in_the_list(p
     (app.plugins / "sign_sgd.py").unlink()
 
 
-@pytest.mark.parametrize("name", ["", "surfaces", "training", "plugins"])
+@pytest.mark.parametrize("name", ["", "surfaces", "training", "runs", "plugins"])
 def test_a_narrow_screen_scrolls_no_page_sideways(page, app, name) -> None:
     page.set_viewport_size({"width": 420, "height": 900})
     visit(page, app, name)
-    if name not in ("", "plugins"):
+    if name not in ("", "runs", "plugins"):
         expect(charts(page).first).to_be_attached()
     page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollWidth <= 420", timeout=20_000)
 

@@ -184,3 +184,33 @@ def test_transfer_shows_the_test_split_by_epoch():
     assert line["color"]["legend"]["title"] == "strategy (mean and range of 3 seeds)"
     assert line["y"]["title"] == "test accuracy"
     assert set(data_of(spec, "epoch").epoch) == {0, 1}
+
+
+def layer_data(chart: alt.LayerChart, shape: str) -> pd.DataFrame:
+    [found] = [layer for layer in chart.layer if layer.to_dict()["mark"].get("shape") == shape]
+    return found.data
+
+
+def line_data(chart: alt.LayerChart) -> pd.DataFrame:
+    return chart.layer[0].data if isinstance(chart.layer[0].data, pd.DataFrame) else chart.data
+
+
+def test_a_loss_of_exactly_zero_is_marked_and_does_not_flatten_the_log_axis():
+    rows = curve(variants=("good",))
+    rows.loc[rows["step"] == 7, "loss"] = 0.0
+    chart = panel(rows, "loss", log=True)
+    assert layer_data(chart, "triangle-down")["step"].tolist() == [7]
+    lines = line_data(chart)
+    assert lines["value"].min() > 0
+    assert lines.query("step == 7")["value"].isna().all()
+    assert (line_data(panel(rows, "loss", log=False)).query("step == 7")["value"] == 0).all()
+
+
+def test_a_branch_begins_with_a_ring_on_its_trunk():
+    rows = curve(seeds=2, variants=("trunk", "branch"))
+    rows = rows[(rows["variant"] == "trunk") | (rows["step"] >= 10)]
+    ring = layer_data(panel(rows, "loss"), "circle")
+    assert ring[["variant", "step"]].values.tolist() == [["branch", 10]]
+    trunk = rows.query("variant == 'trunk' and step == 10 and split == 'test'")["loss"].mean()
+    assert ring["value"].tolist() == [pytest.approx(trunk)]
+    assert all(layer.to_dict()["mark"].get("shape") != "circle" for layer in panel(curve(), "loss").layer)

@@ -297,6 +297,7 @@ def test_a_run_whose_owner_died_reads_as_interrupted(home: Path) -> None:
 
 
 def test_a_damaged_part_costs_only_its_rows(home: Path) -> None:
+    store.write_status("abc", store.Status("running"))
     recorder = worker.FolderRecorder("abc", store.Status("running"))
     recorder.add("path", [{"step": 0, "x": 1.0}])
     recorder._flush()

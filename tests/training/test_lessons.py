@@ -28,7 +28,7 @@ def first_layer_ratio(layers: pd.DataFrame, variant: str) -> float:
     return start.value.iloc[0] / start.value.iloc[-1]
 
 
-@pytest.mark.parametrize("name", ["saturated-sigmoid", "ten-sigmoid-layers", "transfer-digits"])
+@pytest.mark.parametrize("name", ["saturated-sigmoid", "ten-sigmoid-layers", "transfer-digits", "smaller-rate-late"])
 def test_a_lesson_can_be_read_and_resolved(bench, name):
     experiment = read(house.folder("lessons") / f"{name}.toml")
     assert experiment.lesson
@@ -53,6 +53,20 @@ def test_transfer_ranks_as_its_text_says(bench):
     assert mean["Frozen features + new head"] < mean["From scratch"] - 0.1
     assert mean["Fine-tuning"] > mean["From scratch"]
     assert "not distinguishable" in transfer_finding(found["summary"], found["curve"])
+
+
+def test_a_smaller_rate_late_is_worth_what_its_text_says(bench):
+    found = records(bench, read(house.folder("lessons") / "smaller-rate-late.toml"))
+    loss = found["summary"].groupby("variant").final_loss.mean()
+    assert 4 < loss["as it began"] / loss["a tenth of the rate"] < 12
+    assert loss["no momentum"] == pytest.approx(loss["a tenth of the rate"], rel=0.2)
+    curve = found["curve"]
+    trunk = curve.query("variant == 'as it began' and split == 'train' and step == 450").set_index("seed").loss
+    for name in set(loss.index) - {"as it began"}:
+        branch = curve[curve.variant == name]
+        assert branch.step.min() == 450
+        first = branch.query("split == 'train' and step == 450").set_index("seed").loss
+        pd.testing.assert_series_equal(first, trunk, check_exact=True)
 
 
 def test_the_saturated_sigmoid_on_real_mnist(bench, mnist_folder):

@@ -121,7 +121,13 @@ def paths(
     background = (
         alt.Chart(lines)
         .mark_line(color=QUIET, strokeWidth=0.8, opacity=0.6, clip=True)
-        .encode(x=x_axis, y=y_axis, detail="line:N", order="order:Q", tooltip=alt.Tooltip("level:Q", title="value"))
+        .encode(
+            x=x_axis,
+            y=y_axis,
+            detail=alt.Detail("line:N"),
+            order=alt.Order("order:Q"),
+            tooltip=alt.Tooltip("level:Q", title="value"),
+        )
     )
     lowest = pd.DataFrame(
         [
@@ -133,7 +139,7 @@ def paths(
     shown = alt.Chart().transform_filter("datum.step <= step")
     layers.append(
         shown.mark_line(strokeWidth=1.6, opacity=0.85).encode(
-            x=x_axis, y=y_axis, color=color, detail="line:N", order="order:Q"
+            x=x_axis, y=y_axis, color=color, detail=alt.Detail("line:N"), order=alt.Order("order:Q")
         )
     )
     layers.append(
@@ -270,8 +276,8 @@ def by_step(
         base.mark_line(strokeWidth=2).encode(
             color=alt.Color("variant:N", title=None, scale=variant_colors(names), legend=legend),
             strokeDash=dash,
-            detail="line:N",
-            tooltip=["variant:N", alt.Tooltip("step:Q"), alt.Tooltip("height:Q", title=label)],
+            detail=alt.Detail("line:N"),
+            tooltip=[alt.Tooltip("variant:N"), alt.Tooltip("step:Q"), alt.Tooltip("height:Q", title=label)],
         ),
         base.transform_filter("datum.mark != null")
         .mark_point(filled=True, size=70, opacity=1)
@@ -283,7 +289,7 @@ def by_step(
                 scale=alt.Scale(domain=["leaves the plot"], range=["triangle-up"]),
                 legend=alt.Legend(orient="top" if narrow else "right", symbolFillColor=INK, symbolStrokeColor=INK),
             ),
-            tooltip=["variant:N", alt.Tooltip("step:Q", title="leaves the plot at step")],
+            tooltip=[alt.Tooltip("variant:N"), alt.Tooltip("step:Q", title="leaves the plot at step")],
         ),
     ]
     if tolerance is not None and 10 ** box[2] < tolerance < 10 ** box[3]:
@@ -291,7 +297,7 @@ def by_step(
         layers.append(rule.mark_rule(color=INK, strokeDash=[4, 3]).encode(y=y))
         layers.append(
             rule.mark_text(align="right", baseline="bottom", color=INK, dy=-2).encode(
-                y=y, x=alt.value("width"), text="text:N"
+                y=y, x=alt.value("width"), text=alt.Text("text:N")
             )
         )
     notes = [f"{counted(len(shown), 'point')} of {len(path)} drawn"] if len(path) > MOST else []

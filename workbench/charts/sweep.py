@@ -144,7 +144,7 @@ def strips(
     table = pd.DataFrame(rows, columns=["strip", "outcome", "low", "high", "steps", "settings"])
     bars = alt.Chart(table).encode(
         x=alt.X("low:Q", title=axis_title, scale=scale, axis=alt.Axis(grid=False, tickCount=10)),
-        x2="high:Q",
+        x2=alt.X2("high:Q"),
         y=y,
         tooltip=[
             alt.Tooltip("outcome:N"),
@@ -176,7 +176,7 @@ def strips(
         layers.append(
             alt.Chart(pd.DataFrame(written))
             .mark_text(color="white", fontSize=11, fontWeight="bold")
-            .encode(x=alt.X("at:Q", scale=scale), y=y, text="word:N")
+            .encode(x=alt.X("at:Q", scale=scale), y=y, text=alt.Text("word:N"))
         )
     if rules:
         known = alt.Chart(pd.DataFrame(rules)).encode(x=alt.X("limit:Q", scale=scale), y=y)
@@ -188,13 +188,13 @@ def strips(
                     scale=alt.Scale(domain=[LIMIT], range=["#2a86d8"]),
                     legend=alt.Legend(orient="top", symbolType="square"),
                 ),
-                tooltip="text:N",
+                tooltip=alt.Tooltip("text:N"),
             )
         )
         layers.append(
             known.mark_text(
                 align="left", baseline="bottom", dx=4, dy=-STRIP * (1 - GAP) / 2, fontSize=10.5, color=INK
-            ).encode(text="text:N")
+            ).encode(text=alt.Text("text:N"))
         )
     if not layers:
         layers.append(bars.mark_bar())

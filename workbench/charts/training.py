@@ -39,7 +39,10 @@ def variants(rows: pd.DataFrame, names: Sequence[str] = ()) -> list[str]:
 def legend(seeds: int, title: str) -> alt.Legend:
     """The legend of the variants: it says how many seeds stand behind a line."""
     many = f"{title} (mean and range of {seeds} seeds)" if seeds > 1 else title
-    return alt.Legend(title=many, orient="top", columns=2, labelLimit=260, titleLimit=400, symbolOpacity=1)
+    return alt.Legend(
+        title=many, orient="top", columns=2, labelLimit=260, titleLimit=400, symbolOpacity=1, symbolType="stroke",
+        symbolStrokeWidth=3,
+    )  # fmt: skip
 
 
 def color(names: Sequence[str], seeds: int, title: str = "variant") -> alt.Color:
@@ -101,6 +104,14 @@ def breaks(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["variant", "seed", "step", "epoch", "value", "note"])
 
 
+def forks(curve: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Where branches leave their trunks: the first test row of every variant that does not begin at step 0."""
+    begins = curve.groupby("variant")["step"].min()
+    tests = curve[(curve["split"] == "test") & curve["variant"].isin(begins.index[begins > 0])]
+    first = tests[tests["step"] == tests.groupby("variant")["step"].transform("min")]
+    return over_seeds(first, metric, ["variant", "step", "epoch"])
+
+
 def panel(
     curve: pd.DataFrame,
     metric: Literal["loss", "accuracy"] = "loss",
@@ -113,12 +124,16 @@ def panel(
 ) -> alt.LayerChart:
     """One measure of all variants: training thin, test thick; the mean over the seeds and a band from least to most.
 
-    A cross marks where a run diverged: the last finite value before it.
+    A cross marks where a run diverged: the last finite value before it, a triangle at the lower edge where the mean
+    loss is exactly 0, a ring where a branch begins.
     """
     names = variants(curve, names)
     train = thinned(smoothed(curve[curve["split"] == "train"], metric, smooth))
     rows = pd.concat([train, curve[curve["split"] == "test"]], ignore_index=True)
     table = over_seeds(rows, metric, ["variant", "split", "step", "epoch"])
+    nothing = table[table["value"] == 0] if log else table[:0]
+    if log:  # a loss that is exactly 0 has no logarithm: it is marked at the lower edge
+        table[["value", "low", "high"]] = table[["value", "low", "high"]].where(lambda values: values > 0)
     seeds = int(curve["seed"].nunique())
     scale = alt.Scale(type="log") if log else alt.Scale(zero=False)
     axis = alt.Axis(format="%") if metric == "accuracy" else alt.Axis()
@@ -132,18 +147,21 @@ def panel(
     )
     base = alt.Chart(table).encode(x=x)
     tooltip = [
-        "variant:N",
-        "split:N",
-        "step:Q",
-        "epoch:Q",
+        alt.Tooltip("variant:N"),
+        alt.Tooltip("split:N"),
+        alt.Tooltip("step:Q"),
+        alt.Tooltip("epoch:Q"),
         alt.Tooltip("value:Q", title=metric, format=".4g"),
-        "seeds:Q",
+        alt.Tooltip("seeds:Q"),
     ]
     layers: list[alt.Chart] = []
     if seeds > 1:
         layers.append(
             base.mark_area(opacity=0.15).encode(
-                y=alt.Y("low:Q", title=y_title, scale=scale, axis=axis), y2="high:Q", color=tint, detail="split:N"
+                y=alt.Y("low:Q", title=y_title, scale=scale, axis=axis),
+                y2=alt.Y2("high:Q"),
+                color=tint,
+                detail=alt.Detail("split:N"),
             )
         )
     layers.append(
@@ -161,7 +179,29 @@ def panel(
         layers.append(
             alt.Chart(crossed)
             .mark_point(shape="cross", angle=45, size=140, filled=True, opacity=1, stroke="white", strokeWidth=0.5)
-            .encode(x=x, y=alt.Y("value:Q"), color=tint, tooltip=["variant:N", "seed:Q", "note:N"])
+            .encode(
+                x=x,
+                y=alt.Y("value:Q"),
+                color=tint,
+                tooltip=[alt.Tooltip("variant:N"), alt.Tooltip("seed:Q"), alt.Tooltip("note:N")],
+            )
+        )
+    if len(nothing):
+        layers.append(
+            alt.Chart(nothing)
+            .mark_point(shape="triangle-down", filled=True, size=50, opacity=1)
+            .encode(x=x, y=alt.value(height - 5), color=tint, tooltip=tooltip)
+        )
+    if (begun := forks(curve, metric)).size:
+        layers.append(
+            alt.Chart(begun)
+            .mark_point(shape="circle", size=90, filled=False, opacity=1, strokeWidth=2.5)
+            .encode(
+                x=x,
+                y=alt.Y("value:Q"),
+                color=tint,
+                tooltip=[alt.Tooltip("variant:N"), alt.Tooltip("step:Q", title="forked at")],
+            )
         )
     return cast(alt.LayerChart, alt.layer(*layers).properties(width=width, height=height))
 
@@ -224,7 +264,13 @@ def gradient_heat(
     bar = alt.Legend(
         title=f"log10 of the {title}" if logarithmic else title, orient="top", gradientLength=220, titleLimit=400
     )
-    tooltip = ["variant:N", "layer:N", "step:Q", alt.Tooltip("value:Q", title=title, format=".3g"), "state:N"]
+    tooltip = [
+        alt.Tooltip("variant:N"),
+        alt.Tooltip("layer:N"),
+        alt.Tooltip("step:Q"),
+        alt.Tooltip("value:Q", title=title, format=".3g"),
+        alt.Tooltip("state:N"),
+    ]
     cells = (
         alt.Chart()
         .transform_filter("datum.state == ''")
@@ -290,11 +336,16 @@ def gradient_ratio(
         .mark_rule(strokeDash=[4, 4], color="gray")
         .encode(y=alt.Y("ratio:Q", scale=scale))
     )
-    tooltip = ["variant:N", "step:Q", alt.Tooltip("value:Q", title="ratio", format=".3g"), "seeds:Q"]
+    tooltip = [
+        alt.Tooltip("variant:N"),
+        alt.Tooltip("step:Q"),
+        alt.Tooltip("value:Q", title="ratio", format=".3g"),
+        alt.Tooltip("seeds:Q"),
+    ]
     parts = [
         even,
         above.mark_area(opacity=0.15, invalid="break-paths-filter-domains").encode(
-            x=x, y=alt.Y("low:Q", scale=scale), y2="high:Q", color=tint
+            x=x, y=alt.Y("low:Q", scale=scale), y2=alt.Y2("high:Q"), color=tint
         ),
         above.mark_line(point=alt.OverlayMarkDef(size=18), invalid="break-paths-filter-domains").encode(
             x=x,

@@ -25,10 +25,15 @@ def accuracy_by_strategy(
     axis = alt.Axis(format="%")
     scale = alt.Scale(zero=False)
     base = alt.Chart(table).encode(x=x, color=tint)
-    band = base.mark_area(opacity=0.15).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
+    band = base.mark_area(opacity=0.15).encode(y=alt.Y("low:Q", scale=scale), y2=alt.Y2("high:Q"))
     line = base.mark_line(strokeWidth=2.5).encode(
         strokeDash=dash(*about),
         y=alt.Y("value:Q", title="test accuracy", scale=scale, axis=axis),
-        tooltip=["variant:N", "epoch:Q", alt.Tooltip("value:Q", title="test accuracy", format=".1%"), "seeds:Q"],
+        tooltip=[
+            alt.Tooltip("variant:N"),
+            alt.Tooltip("epoch:Q"),
+            alt.Tooltip("value:Q", title="test accuracy", format=".1%"),
+            alt.Tooltip("seeds:Q"),
+        ],
     )
     return cast(alt.LayerChart, alt.layer(band, line).properties(width=width, height=height))

@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from functools import partial
@@ -25,10 +26,11 @@ from workbench.blame import describe
 from workbench.errors import WorkbenchError
 from workbench.experiment import Experiment, Run, resolve, versions
 from workbench.records import TABLES, Records
-from workbench.runs import cluster, owners, shelf, store, worker
+from workbench.runs import cluster, guest, owners, shelf, store, worker
 from workbench.runs.light import LightLane
 from workbench.runs.queue import FairQueue
 from workbench.runs.recorder import checkpoints
+from workbench.runs.remote import Remote
 
 log = logging.getLogger("workbench.runs")
 
@@ -36,6 +38,8 @@ LIGHT_STEPS = 5_000  # steps of a descent that still answer while a person waits
 LIGHT_SETTINGS = 500_000  # settings x steps of a sweep that do
 DEAF = 5.0  # seconds after which a run that does not react to Stop or Pause loses its worker
 TICK = 0.5  # seconds between looks at what runs and waits
+LEAVE = 10.0  # seconds that runs on a cluster get for a last checkpoint when the bench is closed
+ANSWER = 30.0  # seconds for what a worker says at the end of a run
 AHEAD = 2  # runs sent to a cluster beyond its workers, so that an adaptive one knows that it should grow
 
 
@@ -82,7 +86,23 @@ class Task:
     future: Future[Any] | None = None
     asked: float = 0.0  # when it was asked to end
     given_up: bool = False  # it did not react, and its worker is being ended
-    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+    source: Job | None = field(init=False)  # as it is named now: by and by a plugin may be gone
+
+    def __post_init__(self) -> None:
+        self.source = self.job.source()
+
+    @property
+    def key(self) -> str:
+        """The name under which the workers' scheduler knows it."""
+        return self.attempt
+
+    def cancel(self) -> None:
+        """Tell the scheduler, if it is there, that nobody waits for it any more."""
+        try:
+            if self.future is not None:
+                self.future.cancel()
+        except Exception as error:
+            log.info("run %s: %s", self.job.id, describe(error))
 
 
 def plan(experiment: Experiment, where: str = "experiment") -> list[Job]:
@@ -100,17 +120,19 @@ def environment() -> dict[str, str]:
 class Bench:
     """Takes experiments, has them executed, and tells how they stand. A context manager, or ``close()`` it.
 
-    Trainings go to ``scheduler`` (default: ``WORKBENCH_SCHEDULER``), or to ``workers`` processes of its own.
+    Trainings go to ``scheduler`` (default: ``WORKBENCH_SCHEDULER``), or to ``workers`` processes of its own, each of
+    which may use ``memory_limit`` bytes.
     """
 
-    def __init__(self, workers: int | None = None, scheduler: str | None = None) -> None:
+    def __init__(self, workers: int | None = None, scheduler: str | None = None, memory_limit: int = 0) -> None:
         self.workers = workers or cluster.default_workers()
-        self.memory_limit = cluster.memory_limit(self.workers)  # bytes of one worker
+        self.memory_limit = memory_limit or cluster.memory_limit(self.workers)
         self.scheduler = os.environ.get("WORKBENCH_SCHEDULER", "") if scheduler is None else scheduler
         self.warmed = False  # the light lane has everything imported
-        self._remote = cluster.Remote() if self.scheduler else None
+        self._remote = Remote() if self.scheduler else None
         self._clients: dict[Lane, Client] = {}
         self._lock = threading.RLock()
+        self._starting = {lane: threading.Lock() for lane in Lane}
         self._news = threading.Condition(self._lock)
         self._queue: FairQueue[Task] = FairQueue()
         self._at_work: dict[str, Task] = {}
@@ -132,12 +154,17 @@ class Bench:
 
     def _warm(self) -> None:
         for lane in Lane:  # the light lane first: somebody looks at its page
+            if lane is Lane.TRAINING and self.scheduler:
+                continue  # they may be at work for others, with settings of their own
             try:
                 self._client(lane).run(worker.warm, environment(), wait=lane is Lane.LIGHT, on_error="ignore")
             except WorkbenchError as error:
                 log.warning("%s", error)
         self.warmed = True
-        shelf.tidy()
+        try:
+            shelf.tidy()
+        except WorkbenchError as error:
+            log.warning("%s", error)
 
     # -- the queue -------------------------------------------------------------------------------------------
 
@@ -161,18 +188,22 @@ class Bench:
             self._enqueue(job, session, again)
 
     def _complete(self, job: Job) -> bool:
+        shelf.settle(job.id)  # a repetition that died in its middle left the complete records aside
         status = self.status(job)
         return status.ended and store.intact(job.id, status)
 
     def _enqueue(self, job: Job, session: str, again: bool) -> None:
-        with self._lock:
-            status = self.status(job)
-            if status.live:
+        with self._lock, shelf.alone():
+            if self.status(job).live or (not again and self._complete(job)):  # by now: another process, too, submits
                 return
-            if again and status.ended:
+            if again and self.status(job).ended:
                 shelf.set_aside(job.id)
             self._died_at.pop(job.id, None)
-            self._put(Task(job, session, uuid.uuid4().hex), keep=not again)
+            try:
+                self._put(Task(job, session, uuid.uuid4().hex), keep=not again)
+            except BaseException:
+                shelf.settle(job.id)
+                raise
 
     def _put(self, task: Task, keep: bool) -> None:
         """Write that a run waits, and let it wait."""
@@ -182,6 +213,7 @@ class Bench:
             "queued", done=before.done if begun else 0, total=before.total, started=time.time(),
             seconds=before.seconds if begun else 0.0, kind=job.run.kind, title=job.title, variant=job.run.variant,
             seed=job.run.seed, task=about(job.run), owner=self._owner(), host=store.HOST, attempt=task.attempt,
+            message=f"waiting for a worker of {self.scheduler}" if self.scheduler else "",
         )  # fmt: skip
         store.create(job.id, job.run, status, keep=begun)
         with self._lock:
@@ -197,149 +229,200 @@ class Bench:
 
     def _serve(self) -> None:
         """In a thread: send runs to workers as these become free, and look after those that are at work."""
+        said = ""
         while not self._closed:
             with self._news:
                 idle = not self._queue and not self._at_work
                 self._news.wait(None if idle else TICK)
             try:
+                self._follow()
                 self._dispatch()
-                if self._remote and self._at_work:
-                    self._remote.fetch(self._client(Lane.TRAINING), self._keys())
                 self._give_up()
+                said = ""
             except Exception as error:  # nothing may end this thread
-                log.warning("the bench: %s", describe(error))
+                if (news := describe(error)) != said and not self._closed:  # a scheduler that is gone is one warning
+                    log.warning("the bench: %s", news)
+                said = news
 
     def _dispatch(self) -> None:
-        while not self._closed:
+        while not self._closed and self._queue:
+            slots = self._slots()  # asks the workers: not while others wait for the lock
             with self._lock:
-                if not self._queue or len(self._at_work) >= self._slots():
+                if len(self._at_work) >= slots:
                     return
                 task = self._queue.take(self._ready)
             if task is None:
                 return
-            self._send(task)
+            try:
+                if not self._send(task):
+                    return
+            except Exception as error:
+                self._end(task, "failed", f"it could not be sent to a worker: {describe(error)}")
 
     def _slots(self) -> int:
         """How many runs may be at work at once."""
-        if not self._remote:
-            return self.workers
-        client = self._client(Lane.TRAINING)
-        self._remote.look(client)
-        return len(client.scheduler_info(n_workers=-1)["workers"]) + AHEAD
+        if self._remote:
+            return len(self._remote.workers) + AHEAD
+        own: Any = self._client(Lane.TRAINING).cluster
+        return min(self.workers, len(own.scheduler.workers))  # while one starts again, nothing lines up behind another
 
     def _ready(self, task: Task) -> bool:
         """Whether the source it builds on is over, here or in another process."""
-        source = task.job.source()
-        return source is None or not self.status(source).live
+        return task.source is None or not self.status(task.source).live
 
-    def _send(self, task: Task) -> None:
-        job, source = task.job, task.job.source()
+    def _send(self, task: Task) -> bool:
+        """Let a worker execute a run; whether others may be sent, too."""
+        job, source = task.job, task.source
         attempt, asked = store.read_request(job.id)
         if attempt != task.attempt:  # deleted, or taken over
-            return
+            return True
         if asked:  # by another process
-            self._end(job.id, asked, f"{asked} before it began")
-            return
+            self._end(task, asked, f"{asked} before it began")
+            return True
         if source is not None and not (status := self.status(source)).ended:
             reason = status.message or status.state
-            self._end(job.id, "failed", f"the training on the source did not finish: {reason}")
-            return
+            self._end(task, "failed", f"the training on the source did not finish: {reason}")
+            return True
         known = registry.current()
+        if job.run.id(known) != job.id:
+            self._end(task, "failed", "a plugin that it uses was changed while it waited; run it again")
+            return True
         plugins = {
             f"{kind} {ref['use']}": known.owner(kind, ref["use"]).identity for kind, ref in job.run.all_references()
         }
         order = worker.Order(
             asdict(job.run), job.id, task.attempt, environment(), plugins, versions(),
-            self._remote.mark() if self._remote else "", self._files(job),
+            self._remote.mark() if self._remote else "", self._files(task),
         )  # fmt: skip
         try:
+            client = self._client(Lane.TRAINING)
             with self._lock:
-                future = self._client(Lane.TRAINING).submit(worker.execute, order, key=task.key)
+                future = client.submit(worker.execute, order, key=task.key)
                 task.future = future
                 self._at_work[job.id] = task
         except Exception as error:  # no scheduler: it stays in the queue
             log.warning("run %s waits: %s", job.id, describe(error))
             with self._lock:
                 self._queue.put(task.session, job.id, task)
-            return
+            return False
         future.add_done_callback(lambda done: self._ended(task, done))
+        return True
 
-    def _files(self, job: Job) -> dict[str, dict[str, bytes]]:
-        """What the run builds on, for workers that do not see this home."""
-        if not self._remote or self._remote.all_share(self._client(Lane.TRAINING)):
-            return {}
-        needed = {job.id: ["*.json", "*.parquet", "checkpoint-*"]}
-        known = registry.current()
+    def _files(self, task: Task) -> dict[str, dict[str, bytes]] | None:
+        """What the run builds on, where workers do not see this home."""
+        if not self._remote or self._remote.all_share():
+            return None
+        job, known = task.job, registry.current()
+        needed = {job.id: files(job.id, "*.json", "*.parquet", "checkpoint-*")}
+        self._remote.send(task.attempt, needed[job.id])
         if job.run.source is not None:
-            needed[job.run.source.id(known)] = ["weights.safetensors"]
+            source = job.run.source.id(known)
+            needed[source] = files(source, "weights.safetensors")
         fork = job.run.fork
         while fork is not None:
-            needed[fork.run.id(known)] = ["checkpoint-*"]
+            trunk = fork.run.id(known)
+            needed[trunk] = files(trunk, "checkpoint-*")
             fork = fork.run.fork
-        return {
-            run_id: {
-                path.name: path.read_bytes() for pattern in patterns for path in store.folder(run_id).glob(pattern)
-            }
-            for run_id, patterns in needed.items()
-        }
+        return needed
 
     def _ended(self, task: Task, future: Future[Any]) -> None:
         """A task is done; its run has said how it ended, unless its worker could not."""
         run_id = task.job.id
         with self._lock:
-            if self._at_work.get(run_id) is task:
-                del self._at_work[run_id]
-        if self._closed:
-            return
+            if self._closed or self._at_work.get(run_id) is not task:  # ended, or sent anew, by this bench
+                return
         try:
             if future.status == "finished":
-                self._finished(run_id, future.result())
-            elif task.given_up:
-                asked = store.read_request(run_id)[1] or "stopped"
-                self._end(run_id, asked, f"{asked}; it did not react, so its worker was ended")
-            elif future.status == "cancelled":  # the scheduler is gone, and with it what the worker did
-                self._put(replace_attempt(task), keep=True)
+                self._finished(task, future)
+            elif future.status == "cancelled" and not task.given_up:  # the scheduler is gone, with what the worker did
+                self._once_more(task)
+            elif task.given_up or type(future.exception()).__name__ == "KilledWorker":
+                self._worker_died(task)
             else:
-                self._worker_died(task, future.exception())
-            shelf.settle(run_id)
+                self._end(task, "failed", f"the worker could not begin: {describe(future.exception())}")
         except Exception as error:
             log.warning("run %s: %s", run_id, describe(error))
+            if self._status(run_id).live and run_id not in self._queue:
+                self._end(task, "failed", describe(error))
+        self._over(task)
+        with suppress(store.StoreError):  # what was set aside comes back at the next try
+            shelf.settle(run_id)
         with self._news:
             self._news.notify()
 
-    def _finished(self, run_id: str, ended: dict[str, Any]) -> None:
-        if self._remote and not self._remote.shares(ended["address"]):
-            known = {run_id: worker.listing(store.folder(run_id))}
-            found = self._client(Lane.TRAINING).run(
-                worker.changes, known, workers=[ended["address"]], on_error="ignore"
-            )
-            for changed in found.values():
-                self._remote.take(changed or {})
-        if ended["message"] or self._status(run_id).live:
-            self._end(run_id, "failed", ended["message"] or "its worker ended without a word; run it again")
+    def _over(self, task: Task) -> None:
+        with self._lock:
+            if self._at_work.get(task.job.id) is task:
+                del self._at_work[task.job.id]
 
-    def _worker_died(self, task: Task, error: BaseException | None) -> None:
+    def _finished(self, task: Task, future: Future[Any]) -> None:
+        """Its worker has nothing more to say; on a cluster there may still be files to fetch, or nobody to ask."""
+        run_id = task.job.id
+        ended: dict[str, Any] = {"message": "", "again": ""}
+        try:
+            ended = future.result(timeout=ANSWER)
+            if self._remote:
+                self._remote.last(self._client(Lane.TRAINING), task.attempt, run_id, ended["address"])
+        except store.StoreError as error:
+            ended = {"message": str(error), "again": ""}
+        except Exception as error:  # the worker is gone, with what has not been fetched
+            log.info("run %s: %s", run_id, describe(error))
+        status = self._status(run_id)
+        if not status.live or status.attempt != task.attempt:
+            return
+        if ended["message"]:
+            self._end(task, "failed", ended["message"])
+        elif ended["again"] == "unseen" and self._remote:
+            self._remote.unseen(ended["address"])
+            self._once_more(task)
+        elif self._remote or ended["again"]:
+            self._worker_died(task)
+        else:
+            self._end(task, "failed", "its worker ended without a word; run it again")
+
+    def _worker_died(self, task: Task) -> None:
         """Go on from the last checkpoint, unless the run has died there before: then it is the run that kills."""
         run_id = task.job.id
-        if type(error).__name__ != "KilledWorker":
-            self._end(run_id, "failed", f"the worker could not begin: {describe(error or RuntimeError())}")
-            return
         step = max(map(store.number_of, checkpoints(store.folder(run_id))), default=0)
         if asked := store.read_request(run_id)[1]:
-            self._end(run_id, asked, f"{asked}; its worker died meanwhile")
+            why = "it did not react, so its worker was ended" if task.given_up else "its worker died meanwhile"
+            self._end(task, asked, f"{asked}; {why}")
         elif step > self._died_at.get(run_id, -1):
             self._died_at[run_id] = step
             log.warning("the worker of run %s died; it goes on from step %d", run_id, step)
-            self._put(replace_attempt(task), keep=True)
+            self._once_more(task)
         else:
             limit = 0 if self.scheduler else self.memory_limit
-            self._end(run_id, "failed", cluster.died(limit, "died twice at the same place"))
+            self._end(task, "failed", cluster.died(limit, "died twice at the same place"))
 
-    def _end(self, run_id: str, state: str, message: str) -> None:
+    def _follow(self) -> None:
+        """On a cluster: see how runs get on there, and send those anew whose worker has left."""
+        if not self._remote:
+            return
+        client = self._client(Lane.TRAINING)
+        with self._lock:
+            tasks = {task.attempt: task for task in self._at_work.values()}
+        for attempt in self._remote.follow(client, {attempt: task.job.id for attempt, task in tasks.items()}):
+            task = tasks[attempt]
+            self._over(task)
+            task.cancel()
+            self._worker_died(task)
+
+    def _once_more(self, task: Task) -> None:
+        """Queue a run that lost its worker, unless it was deleted or taken over meanwhile."""
+        with self._lock, shelf.alone():
+            if self._status(task.job.id).attempt == task.attempt:
+                self._put(Task(task.job, task.session, uuid.uuid4().hex), keep=True)
+
+    def _end(self, task: Task, state: str, message: str) -> None:
         """Write how a run ended that could not do it itself; where that cannot be written, remember it."""
-        status = replace(self._status(run_id), state=state, outcome="" if state == "paused" else state, message=message)
+        run_id, before = task.job.id, self._status(task.job.id)
+        if before.attempt != task.attempt:  # it was deleted, or taken over
+            return
+        status = replace(before, state=state, outcome="" if state == "paused" else state, message=message)
         try:
             store.write_status(run_id, status)
+            shelf.settle(run_id)
         except store.StoreError:
             with self._lock:
                 self._untold[run_id] = status
@@ -349,22 +432,30 @@ class Bench:
     def stop(self, jobs: Iterable[Job], outcome: str = "stopped") -> None:
         """End what runs within half a second, and what waits at once; ``outcome`` is "stopped" or "paused"."""
         jobs = list(jobs)
-        sources = [source for job in jobs if (source := job.source()) is not None]
-        for job in [*jobs, *sources]:
+        for job in [*jobs, *self._sources(jobs)]:
             status = self.status(job)
             if not status.live:
                 continue
             store.request(job.id, status.attempt, outcome)
-            with self._lock:
+            with self._news:
                 waiting = self._queue.remove(job.id)
                 task = self._at_work.get(job.id)
+                self._news.notify()  # a cluster is told at the next look
+            if task is not None and self._remote and status.state == "queued":  # nobody there has begun it
+                self._over(task)
+                task.cancel()
+                task = None
             if waiting or (status.state == "queued" and task is None):
-                self._end(job.id, outcome, f"{outcome} before it began")
-                shelf.settle(job.id)
+                self._end(waiting or Task(job, "", status.attempt), outcome, f"{outcome} before it began")
             elif task is not None:
                 task.asked = task.asked or time.monotonic()
-                if self._remote:
-                    self._remote.relay(self._client(Lane.TRAINING), self._keys(), job.id)
+
+    def _sources(self, jobs: Iterable[Job]) -> list[Job]:
+        """What runs wait for, as it was when they were queued: the plugin of a source may be gone by now."""
+        ids = {job.id for job in jobs}
+        with self._lock:
+            tasks = [*self._queue, *self._at_work.values()]
+        return [task.source for task in tasks if task.job.id in ids and task.source is not None]
 
     def pause(self, jobs: Iterable[Job]) -> None:
         """Like ``stop``, but meant to go on: there is no summary yet."""
@@ -375,19 +466,28 @@ class Bench:
         with self._lock:
             tasks = list(self._at_work.values())
         for task in tasks:
+            if not task.asked and store.read_request(task.job.id)[1]:  # another process has asked
+                task.asked = time.monotonic()
             if task.asked and not task.given_up and time.monotonic() - task.asked > DEAF:
                 task.given_up = True
                 threading.Thread(target=self._end_worker, args=(task,), daemon=True).start()
 
     def _end_worker(self, task: Task) -> None:
-        client = self._client(Lane.TRAINING)
-        found = [address for address, keys in client.processing().items() if task.key in keys]
-        if found and task.future is not None:
-            client.restart_workers(found, timeout=30, raise_for_error=False)
-
-    def _keys(self) -> dict[str, str]:
-        with self._lock:
-            return {task.key: run_id for run_id, task in self._at_work.items()}
+        try:
+            client = self._client(Lane.TRAINING)
+            found = [address for address, keys in client.processing().items() if task.key in keys]
+            if self._remote:  # first of all, or the scheduler would give it to another worker, to hold that one, too
+                with self._lock:
+                    if self._at_work.get(task.job.id) is not task:
+                        return
+                    self._over(task)
+                task.cancel()
+            if found and task.future is not None:
+                client.restart_workers(found, timeout=30, raise_for_error=False)
+        except Exception as error:  # a cluster's worker without a nanny cannot be ended, or its scheduler is gone
+            log.warning("run %s does not react: %s", task.job.id, describe(error))
+        if self._remote:
+            self._worker_died(task)
 
     # -- how things stand ------------------------------------------------------------------------------------
 
@@ -415,40 +515,81 @@ class Bench:
     # -- workers ---------------------------------------------------------------------------------------------
 
     def _client(self, lane: Lane) -> Client:
-        with self._lock:
-            client = self._clients.get(lane)
+        with self._starting[lane]:  # not the lock of all else: a scheduler that is gone takes seconds to be missed
+            with self._lock:
+                client = self._clients.get(lane)
+                if self._closed:
+                    raise WorkbenchError("the bench was closed; start the app again")
             if client is None or client.status in ("closed", "closing"):
                 if lane is Lane.TRAINING and self.scheduler:
                     client = cluster.connect(self.scheduler)
                 else:
                     client = cluster.embedded(1 if lane is Lane.LIGHT else self.workers, self.memory_limit)
-                self._clients[lane] = client
+                self._keep(lane, client)
             return client
+
+    def _keep(self, lane: Lane, client: Client) -> None:
+        with self._lock:
+            if not self._closed:
+                self._clients[lane] = client
+                return
+        cluster.end(client)
+        raise WorkbenchError("the bench was closed; start the app again")
+
+    def _leave(self) -> list[Task]:
+        """On a cluster, whose workers live on: let runs keep a last checkpoint while somebody fetches it.
+
+        Nothing else would tell them at once; without it they notice that nobody waits, and end where they are.
+        """
+        with self._lock:
+            tasks = list(self._at_work.values()) if self._remote else []
+        left = [task for task in tasks if not task.asked and self.status(task.job).live]
+        for task in left:
+            if self.status(task.job).state == "queued":
+                self._over(task)
+                task.cancel()
+            else:
+                with suppress(WorkbenchError):
+                    store.request(task.job.id, task.attempt, "paused")
+        with self._news:
+            self._news.notify()
+        deadline = time.monotonic() + LEAVE
+        while deaf := [task for task in left if self.status(task.job).state == "running"]:
+            if self._clients[Lane.TRAINING].status != "running":
+                break
+            if time.monotonic() > deadline:  # nobody else could end them
+                for task in deaf:
+                    self._end_worker(task)
+                break
+            time.sleep(0.05)
+        return left
 
     def close(self) -> None:
         """Stop the workers; what was running reads as interrupted, and goes on when it is run again."""
+        with self._lock:
+            tasks, self._queue = list(self._queue), FairQueue()
+        left = self._leave()
         with self._news:
             self._closed = True
             self._news.notify_all()
             clients, self._clients = list(self._clients.values()), {}
-            tasks = [*self._at_work.values(), *self._queue]
+            tasks += [*self._at_work.values(), *self._queue]
             self._at_work.clear()
         for client in clients:
-            own = client.cluster
-            client.close(timeout=2)
-            if own is not None:
-                own.close(timeout=5)
+            cluster.end(client)
         if self._remote:
             self._remote.close()
-        for task in tasks:
-            if self.status(task.job).live:
-                self._end(task.job.id, "interrupted", "the bench was closed; run it again to go on")
+        for task in [*left, *tasks]:
+            status = self.status(task.job)
+            if status.attempt == task.attempt and (status.live or (status.state == "paused" and task in left)):
+                self._end(task, "interrupted", "the bench was closed; run it again to go on")
             shelf.settle(task.job.id)
 
 
-def replace_attempt(task: Task) -> Task:
-    """The same job once more."""
-    return Task(task.job, task.session, uuid.uuid4().hex)
+def files(run_id: str, *patterns: str) -> dict[str, bytes]:
+    """Files of a run, by name; those that are pruned or merged meanwhile are left out."""
+    found = {path.name: guest.content(path) for pattern in patterns for path in store.folder(run_id).glob(pattern)}
+    return {name: content for name, content in found.items() if content is not None}
 
 
 def about(run: Run) -> str:

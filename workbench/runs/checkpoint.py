@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-import zlib
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from workbench.runs import seal
+
 DEEPEST = 50  # lists within lists
+LONGEST = 10_000  # bits of an int: Python writes no longer ones in decimals
 
 
 class DamagedError(Exception):
@@ -23,7 +25,7 @@ def dumps(tree: Any) -> bytes:
     tensors: list[Tensor] = []
     plain = encode(tree, tensors, "state")
     named = {str(number): tensor for number, tensor in enumerate(tensors)}
-    return save(named, {"tree": json.dumps(plain), "checksum": checksum(tensors)})
+    return seal.seal(save(named, {"tree": seal.OPEN + json.dumps(plain)}))
 
 
 def loads(content: bytes) -> Any:
@@ -31,40 +33,41 @@ def loads(content: bytes) -> Any:
     from safetensors.torch import load
 
     try:
+        if not seal.sound(content):
+            raise ValueError("its checksum is wrong")
         named = load(content)
         length = int.from_bytes(content[:8], "little")
-        about = json.loads(content[8 : 8 + length])["__metadata__"]
+        tree = json.loads(content[8 : 8 + length])["__metadata__"]["tree"]
         tensors = [named[str(number)].clone() for number in range(len(named))]  # clones begin at an even address
-        if checksum(tensors) != about["checksum"]:
-            raise DamagedError("its checksum is wrong")
-        return decode(json.loads(about["tree"]), tensors)
-    except DamagedError:
-        raise
+        return decode(json.loads(tree[len(seal.OPEN) :]), tensors)
     except Exception as error:  # whatever a stranger's file makes of the parsers
         raise DamagedError(f"{type(error).__name__}: {error}") from None
 
 
-def encode(value: Any, tensors: list[Tensor], place: str) -> Any:
+def encode(value: Any, tensors: list[Tensor], place: str, depth: int = 0) -> Any:
     """JSON for plain data; tensors are put aside and numbered."""
-    if place.count(".") > DEEPEST:
+    if depth > DEEPEST:
         raise TypeError(f"{place} is nested too deeply")
     if value is None or isinstance(value, bool | str):
         return value
-    if isinstance(value, int):
+    if isinstance(value, int) and value.bit_length() < LONGEST:
         return int(value)
     if isinstance(value, float):
         return float(value)
     if isinstance(value, Tensor):
-        if value.layout is not torch.strided:
-            raise TypeError(f"{place} is a tensor of layout {value.layout}, which cannot be kept")
+        if value.layout is not torch.strided or value.is_complex() or value.is_meta:
+            what = f"{value.layout}, {value.dtype}, on {value.device}"
+            raise TypeError(f"{place} is a tensor ({what}) that cannot be kept")
         tensors.append(value.detach().cpu().clone(memory_format=torch.contiguous_format))
         return {"tensor": len(tensors) - 1}
-    if isinstance(value, list):
-        return [encode(item, tensors, f"{place}.{index}") for index, item in enumerate(value)]
-    if isinstance(value, tuple):
-        return {"tuple": [encode(item, tensors, f"{place}.{index}") for index, item in enumerate(value)]}
+    if isinstance(value, list | tuple):
+        items = [encode(item, tensors, f"{place}.{index}", depth + 1) for index, item in enumerate(value)]
+        return items if isinstance(value, list) else {"tuple": items}
     if isinstance(value, dict):
-        pairs = [[encode(key, tensors, place), encode(item, tensors, f"{place}.{key}")] for key, item in value.items()]
+        pairs = [
+            [encode(key, tensors, place, depth + 1), encode(item, tensors, f"{place}.{key}", depth + 1)]
+            for key, item in value.items()
+        ]
         return {"dict": pairs}
     raise TypeError(f"{place} is a {type(value).__name__}, which cannot be kept")
 
@@ -81,11 +84,3 @@ def decode(value: Any, tensors: list[Tensor]) -> Any:
             return tuple(decode(item, tensors) for item in content)
         return {decode(key, tensors): decode(item, tensors) for key, item in content}
     return value
-
-
-def checksum(tensors: list[Tensor]) -> str:
-    """CRC-32 of all bytes: damage is found, not malice."""
-    total = 0
-    for tensor in tensors:
-        total = zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, total)
-    return f"{total:08x}"

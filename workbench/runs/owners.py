@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from workbench import house
 
 _held: dict[Path, tuple[str, FileLock]] = {}
+_dead: set[str] = set()  # whoever is dead stays so
 _guard = threading.Lock()
 
 
@@ -37,19 +38,18 @@ def claim() -> str:
 
 def alive(name: str) -> bool:
     """Whether the owner still lives. A file that cannot be looked at counts as alive: nothing is taken from it."""
-    with _guard:
+    with _guard:  # two threads that try a dead owner's lock would take each other for the owner
         if folder() in _held and _held[folder()][0] == name:
             return True
-    path = folder() / f"{name}.lock"
-    if not name or not path.exists():
+        path = folder() / f"{name}.lock"
+        try:
+            if not name or name in _dead or not path.exists():
+                return False
+            lock = FileLock(path, thread_local=False)
+            lock.acquire(timeout=0)
+            lock.release()
+            path.unlink(missing_ok=True)
+        except (OSError, Timeout):
+            return True
+        _dead.add(name)
         return False
-    lock = FileLock(path, thread_local=False)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    except OSError:
-        return True
-    lock.release()
-    path.unlink(missing_ok=True)
-    return False

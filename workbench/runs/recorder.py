@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +12,7 @@ import pandas as pd
 
 from workbench.errors import WorkbenchError
 from workbench.records import TABLES, Rows, frame
-from workbench.runs import checkpoint, store
+from workbench.runs import checkpoint, seal, store
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,6 +22,7 @@ SPARSE = 0.01  # of the time a run has taken so far: long runs need no more than
 LOOK = 0.1  # seconds between looks for what is asked
 CHECKPOINT = 1.0  # seconds between checkpoints, at the least
 SHARE = 0.02  # of the time, at most, goes into checkpoints
+WEIGHTS = "weights.safetensors"
 KEPT = 5  # checkpoints of a run, from which forks begin
 KEPT_BYTES = 100_000_000  # or as many as fit in here
 
@@ -41,7 +41,8 @@ class FolderRecorder:
         self._part = max((store.number_of(path) for path in self.folder.glob("*-*.parquet")), default=0)
         self._done, self._total = status.done, status.total
         self._asked = ""
-        self._began = self._kept = time.monotonic()
+        self._began = time.monotonic()
+        self._kept = 0.0  # when the last checkpoint was kept, or the first step was done
         self._flushed = self._said = self._looked = float("-inf")
         self._spent = 0.0  # seconds before this attempt
         self._cost = 0.0  # seconds that the last checkpoint took
@@ -70,13 +71,16 @@ class FolderRecorder:
         self._flush()
         self._look()
         files = self._merge() if state in store.ENDED else {}
+        pieces = list(self.folder.glob("*-*.parquet")) if files else []
         self._write_status(
             state=state, outcome="" if state == "paused" else outcome, message=message, files=files,
-            summary=store.plain_summary(summary), size=store.size(self.folder),
+            summary=store.plain_summary(summary),
+            size=store.size(self.folder) - sum(piece.stat().st_size for piece in pieces),
         )  # fmt: skip
-        if files:  # only now: until its status says that a run has ended, it may have to go on from its parts
-            for piece in self.folder.glob("*-*.parquet"):
-                piece.unlink(missing_ok=True)
+        for (
+            piece
+        ) in pieces:  # only now: until its status says that a run has ended, it may have to go on from its parts
+            piece.unlink(missing_ok=True)
 
     def _merge(self) -> dict[str, int]:
         """One file a table beside its parts; returns their names and sizes."""
@@ -84,9 +88,11 @@ class FolderRecorder:
         for table in TABLES:
             if store.parts(self.run_id, table):
                 path = self.folder / f"{table}.parquet"
-                content = parquet(store.read_table(self.run_id, table))
-                store.write(path, content)
+                content = store.parquet(store.read_table(self.run_id, table))
+                self._write(path.name, content)
                 files[path.name] = len(content)
+        if (weights := self.folder / WEIGHTS).exists():
+            files[WEIGHTS] = weights.stat().st_size
         return files
 
     # -- what is asked -----------------------------------------------------------------------------------------
@@ -108,7 +114,9 @@ class FolderRecorder:
 
     def due(self) -> bool:
         """Whether the last checkpoint is old enough, for what one costs."""
-        return not self._unkept and time.monotonic() - self._kept > max(CHECKPOINT, self._cost / SHARE)
+        now = time.monotonic()
+        self._kept = self._kept or now  # the first step may take long: kept after each, a run that dies crawls on
+        return not self._unkept and now - self._kept > max(CHECKPOINT, self._cost / SHARE)
 
     def checkpoint(self, state: Mapping[str, Any]) -> None:
         """Keep a state, and with it what was recorded until then."""
@@ -119,7 +127,7 @@ class FolderRecorder:
         except TypeError as error:
             self._unkept = f"cannot go on from its middle: {error}"
         else:
-            store.write(self.folder / f"checkpoint-{state['step']:09d}.safetensors", content)
+            self._write(f"checkpoint-{state['step']:09d}.safetensors", content)
             prune(self.folder)
         self._kept = time.monotonic()
         self._cost = self._kept - began
@@ -130,6 +138,7 @@ class FolderRecorder:
             try:
                 kept = checkpoint.loads(path.read_bytes())
                 part, state = int(kept["parts"]), dict(kept["state"])
+                self._spent = float(state["seconds"])
             except (OSError, checkpoint.DamagedError, TypeError, KeyError, ValueError):
                 path.unlink(missing_ok=True)
                 continue
@@ -137,8 +146,8 @@ class FolderRecorder:
                 path.unlink(missing_ok=True)
                 continue
             self._forget(after=part)
-            self._spent = float(state["seconds"])
             return state
+        self._spent = 0.0
         self._forget(after=0)
         return None
 
@@ -173,8 +182,8 @@ class FolderRecorder:
         """Keep the trained weights as safetensors: plain numbers, nothing that could run."""
         from safetensors.torch import save
 
-        content = save({name: tensor.detach().clone().contiguous() for name, tensor in weights.items()})
-        store.write(self.folder / "weights.safetensors", content)
+        plain = {name: tensor.detach().clone().contiguous() for name, tensor in weights.items()}
+        self._write(WEIGHTS, seal.seal(save(plain, {"seal": seal.OPEN})))
 
     def load_weights(self, run_id: str) -> dict[str, Tensor]:
         """The weights of a finished run."""
@@ -182,17 +191,20 @@ class FolderRecorder:
         from safetensors.torch import load
 
         try:
-            return load((store.folder(run_id) / "weights.safetensors").read_bytes())
+            content = (store.folder(run_id) / WEIGHTS).read_bytes()
+            if seal.sound(content):
+                return load(content)
         except FileNotFoundError:
             raise WorkbenchError(f"the run {run_id} kept no weights: run its training again") from None
         except (OSError, SafetensorError):
-            raise WorkbenchError(f"the weights of the run {run_id} are damaged: run its training again") from None
+            pass
+        raise WorkbenchError(f"the weights of the run {run_id} are damaged: run its training again")
 
     # -- writing -----------------------------------------------------------------------------------------------
 
     def _tick(self) -> None:
         now = time.monotonic()
-        if now - self._flushed > max(FLUSH, SPARSE * (now - self._began)):
+        if any(self._rows.values()) and now - self._flushed > max(FLUSH, SPARSE * (now - self._began)):
             self._flush()
         elif now - self._said > FLUSH:
             self._write_status()
@@ -200,20 +212,27 @@ class FolderRecorder:
     def _flush(self) -> None:
         for table, frames in self._rows.items():
             if frames:
-                self.asked()  # raises when this is no longer ours to write
-                self._part += 1
                 rows = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
-                store.write(self.folder / f"{table}-{self._part:06d}.parquet", parquet(rows))
+                self._write(f"{table}-{self._part + 1:06d}.parquet", store.parquet(rows))
+                self._part += 1
                 frames.clear()
         self._write_status()
         self._flushed = time.monotonic()
 
     def _write_status(self, **changes: Any) -> None:
-        self.asked()
         self._said = time.monotonic()
         seconds = self._spent + self._said - self._began
         self.status = replace(self.status, done=self._done, total=self._total, seconds=seconds, **changes)
-        store.write_status(self.run_id, self.status)
+        self._write("status.json", store.status_file(self.status))
+
+    def _write(self, name: str, content: bytes) -> None:
+        """Write a file of this run, as long as it is ours to write."""
+        self._look()
+        try:
+            store.write(self.folder / name, content, make=False)
+        except store.StoreError:
+            self._look()  # its folder may have gone meanwhile
+            raise
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -229,10 +248,3 @@ def prune(folder: Path) -> None:
         steps = [0, *map(store.number_of, kept)]
         gaps = [steps[number + 2] - steps[number] for number in range(len(kept) - 1)]  # left by taking one out
         kept.pop(gaps.index(min(gaps))).unlink(missing_ok=True)
-
-
-def parquet(rows: pd.DataFrame) -> bytes:
-    """A table as a Parquet file, with checksums."""
-    buffer = io.BytesIO()
-    rows.to_parquet(buffer, index=False, write_page_checksum=True)
-    return buffer.getvalue()

@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from filelock import FileLock
 
 from workbench.errors import WorkbenchError
 from workbench.runs import owners, store
 from workbench.runs.store import HOST, Status
 
 KEEP_DELETED = 7 * 24 * 3600.0  # seconds after which a deleted run is gone for good
+PATIENCE = 20.0  # seconds to wait for another process that moves folders: it takes milliseconds
 
 
 @dataclass(frozen=True)
@@ -58,17 +63,30 @@ def folders(place: Path) -> list[tuple[str, str]]:
 def glance(path: str) -> Status | None:
     """What the status file of a folder says, without a check of its other files; None when it is damaged."""
     try:
-        file = Path(f"{path}/status.json")
-        stat = file.stat()
+        file = f"{path}/status.json"
+        stat = os.stat(file)  # noqa: PTH116  (ten thousand times a second look: a Path costs more than the call)
         key = (stat.st_mtime_ns, stat.st_size)
         if path in _read and _read[path][0] == key:
             return _read[path][1]
-        status = store.parse_status(file.read_bytes())
+        status = store.parse_status(store.small(Path(file)))
     except OSError:
         return Status()
     if status is not None:
         _read[path] = (key, status)
     return status
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """One process at a time decides whose a run is and moves folders; a thread that does may do so within itself."""
+    with store.explained(store.runs()):
+        store.runs().mkdir(parents=True, exist_ok=True)
+        lock = FileLock(store.runs() / ".lock", is_singleton=True)
+        lock.acquire(timeout=PATIENCE, poll_interval=0.01)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 # -- delete and undo -----------------------------------------------------------------------------------------
@@ -81,23 +99,31 @@ def bin_folder() -> Path:
 
 def delete(run_id: str) -> None:
     """Put a run into the bin; ``WorkbenchError`` while it waits or works."""
-    if store.read_status(run_id).live:
-        raise WorkbenchError(f"the run {run_id} is not over: stop it before you delete it")
-    move(store.folder(run_id), bin_folder() / run_id)
-    os.utime(bin_folder() / run_id)  # from now on
+    with alone():
+        if store.read_status(run_id).live:
+            raise WorkbenchError(f"the run {run_id} is not over: stop it before you delete it")
+        move(store.folder(run_id), bin_folder() / run_id)
+        with suppress(OSError):  # somebody emptied the bin
+            os.utime(bin_folder() / run_id)  # from now on
 
 
 def restore(run_id: str) -> bool:
     """Take a run out of the bin, unless there is one of its name again; says whether it was done."""
-    if store.folder(run_id).exists() or not (bin_folder() / run_id).exists():
-        return False
-    move(bin_folder() / run_id, store.folder(run_id))
-    return True
+    with alone():
+        if store.folder(run_id).exists() or not (bin_folder() / run_id).exists():
+            return False
+        move(bin_folder() / run_id, store.folder(run_id))
+        return True
 
 
 def deleted() -> list[str]:
     """The runs in the bin."""
     return [name for name, _ in folders(bin_folder())]
+
+
+def forget(run_id: str) -> None:
+    """Remove a deleted run for good."""
+    shutil.rmtree(bin_folder() / run_id, ignore_errors=True)
 
 
 def empty_bin() -> None:
@@ -121,13 +147,16 @@ def set_aside(run_id: str) -> None:
 def settle(run_id: str) -> None:
     """After a repetition: forget what was set aside when it has ended, bring it back when it has not."""
     kept = aside_folder() / run_id
-    if not kept.exists() or (status := store.read_status(run_id)).live:
+    if not kept.exists():
         return
-    if status.ended:
-        shutil.rmtree(kept, ignore_errors=True)
-    else:
-        shutil.rmtree(store.folder(run_id), ignore_errors=True)
-        move(kept, store.folder(run_id))
+    with alone():
+        status = store.read_status(run_id)
+        if status.live or not kept.exists():
+            return
+        if status.ended:
+            shutil.rmtree(kept, ignore_errors=True)
+        else:
+            move(kept, store.folder(run_id))
 
 
 def tidy() -> None:

@@ -3,11 +3,13 @@
 ``WORKBENCH_HOME/runs/<id>/`` holds ``experiment.toml``, ``status.json``, record parts (``curve-000001.parquet``,
 merged to ``curve.parquet`` at the end), ``checkpoint-<step>.safetensors``, ``weights.safetensors``, and
 ``request.json``, by which the owner tells the worker what is asked of the run. Every file is written beside
-its place and renamed into it. All else is a cache: it may be deleted and costs only time.
+its place and renamed into it; records, weights, checkpoints and the status are sealed, so that a flipped bit is found.
+All else is a cache: it may be deleted and costs only time.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -15,7 +17,7 @@ import shutil
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
@@ -28,10 +30,13 @@ from workbench.errors import WorkbenchError
 from workbench.experiment import Run, as_experiment
 from workbench.experiment import dumps as experiment_toml
 from workbench.records import TABLES, Records, frame, label
-from workbench.runs import owners
+from workbench.runs import owners, seal
 
 LIVE = ("queued", "running")
 ENDED = ("finished", "diverged")
+STATES = ("absent", *LIVE, "paused", "stopped", "interrupted", *ENDED, "failed")
+ASKS = ("", "stopped", "paused")
+LARGEST = 1_000_000  # bytes of a status or a request: more is damage, and is not read
 ROOM = 200_000_000  # bytes that must be free before a run is queued
 HOST = socket.gethostname()
 SILENCE = 600.0  # seconds without a word after which a run of another machine counts as interrupted
@@ -45,7 +50,7 @@ class StoreError(WorkbenchError):
 class Status:
     """What is known about a run: its state, how far it is, and how it ended."""
 
-    state: str = "absent"  # absent, queued, running, paused, stopped, interrupted, finished, diverged, failed
+    state: str = "absent"  # one of STATES
     outcome: str = ""
     done: int = 0
     total: int = 0
@@ -80,7 +85,10 @@ class Status:
         return not self.live and not self.ended and self.state != "absent"
 
 
+RECORDS = ["*.parquet", "*.safetensors"]
+LOOKS = 3  # at a folder that changes while it is read
 KEYS = {field.name for field in fields(Status)}
+USUAL = asdict(Status())
 
 
 def runs() -> Path:
@@ -93,11 +101,15 @@ def folder(run_id: str) -> Path:
     return runs() / run_id
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a kill, never meets half of it; ``StoreError`` where it cannot be."""
+def write(path: Path, content: bytes, make: bool = True) -> None:
+    """Write a file so that a reader, or a kill, never meets half of it; ``StoreError`` where it cannot be.
+
+    ``make`` its folder where there is none: not in the middle of a run, whose folder somebody may have removed.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
     with explained(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if make:
+            path.parent.mkdir(parents=True, exist_ok=True)
         try:
             beside.write_bytes(content)
             beside.replace(path)
@@ -113,7 +125,7 @@ def explained(place: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(
-            f"{place}: cannot be written: {error.strerror}; free some space or set WORKBENCH_HOME to another "
+            f"{place}: cannot be written: {error.strerror or error}; free some space or set WORKBENCH_HOME to another "
             "folder, then run it again: it goes on where it was"
         ) from None
 
@@ -136,14 +148,19 @@ def check_room() -> None:
 
 def write_status(run_id: str, status: Status) -> None:
     """Replace the status of a run."""
-    write(folder(run_id) / "status.json", json.dumps(asdict(status)).encode())
+    write(folder(run_id) / "status.json", status_file(status))
+
+
+def status_file(status: Status) -> bytes:
+    """The content of a status file."""
+    return seal.seal(json.dumps({"seal": seal.OPEN} | asdict(status)).encode())
 
 
 def read_status(run_id: str) -> Status:
     """The state of a run, truthful also after its owner died or a file was damaged."""
     place = folder(run_id)
     try:
-        content = (place / "status.json").read_bytes()
+        content = small(place / "status.json")
     except OSError:  # not there, or not to be read: writing it anew will say why
         return Status()
     status = parse_status(content) or rebuilt(run_id)
@@ -154,29 +171,45 @@ def read_status(run_id: str) -> Status:
     return status
 
 
+def small(path: Path) -> bytes:
+    """The content of a small file, or too much of a large one to be sound."""
+    with path.open("rb") as file:
+        return file.read(LARGEST)
+
+
 def parse_status(content: bytes) -> Status | None:
     """A status from its file; None when that is damaged. Keys of later versions are passed over."""
+    if not seal.sound(content):
+        return None
     try:
         plain = {key: value for key, value in json.loads(content).items() if key in KEYS}
         status = Status(**plain)
-        for key, usual in asdict(Status()).items():
+        for key, usual in USUAL.items():
             if not isinstance(getattr(status, key), (int, float) if isinstance(usual, float) else type(usual)):
                 return None
+        if status.state not in STATES:
+            return None
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
     return status
 
 
 def rebuilt(run_id: str) -> Status:
-    """The status of a run whose file is damaged: its summary says whether it had ended."""
+    """The status of a run whose file is damaged: its summary says how it ended, if the other records are sound."""
     row = read_table(run_id, "summary")
     outcome = str(row["outcome"].iloc[-1]) if len(row) else ""
-    if not outcome:
+    place = folder(run_id)
+    try:
+        files = {path.name: path.stat().st_size for pattern in RECORDS for path in place.glob(pattern)}
+    except OSError:
+        files = {}
+    complete = "summary.parquet" in files and not any(place.glob("*-*.parquet"))
+    if not outcome or (state_of(outcome) in ENDED and not (complete and readable(place, files))):
         return Status("interrupted", message="its status file is damaged; run it again to go on")
     last = row.iloc[-1]
     return Status(
         state_of(outcome), outcome, int(last["steps"]), int(last["steps"]), seconds=float(last["seconds"]),
-        message=str(last["message"]), summary=plain_summary(last.to_dict()),
+        message=str(last["message"]), files=files, summary=plain_summary(last.to_dict()),
     )  # fmt: skip
 
 
@@ -209,17 +242,24 @@ def damaged(place: Path, status: Status) -> str:
         try:
             if (place / name).stat().st_size != size:
                 return name
-        except OSError:
+        except (OSError, ValueError):
             return name
     return ""
 
 
 def intact(run_id: str, status: Status) -> bool:
     """Whether all records of a run that ended can be read."""
-    place = folder(run_id)
-    for name in status.files:
+    return readable(folder(run_id), status.files)
+
+
+def readable(place: Path, names: Iterable[str]) -> bool:
+    """Whether record files and weights are as they were written."""
+    for path in map(place.joinpath, names):
         try:
-            read_part(place / name, (place / name).stat().st_mtime_ns)
+            if path.suffix == ".parquet":
+                read_part(path, path.stat().st_mtime_ns)
+            elif not seal.sound(path.read_bytes()):
+                return False
         except (OSError, ValueError):
             return False
     return True
@@ -236,10 +276,11 @@ def request(run_id: str, attempt: str, ask: str = "") -> None:
 def read_request(run_id: str) -> tuple[str, str]:
     """Which attempt is the valid one, and what is asked of it; two empty texts when the run was deleted."""
     try:
-        plain = json.loads((folder(run_id) / "request.json").read_bytes())
-        return str(plain["attempt"]), str(plain["ask"])
-    except (OSError, ValueError, TypeError, KeyError):
+        plain = json.loads(small(folder(run_id) / "request.json"))
+        attempt, ask = plain["attempt"], plain["ask"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return "", ""
+    return (attempt, ask) if isinstance(attempt, str) and ask in ASKS else ("", "")
 
 
 # -- the life of a folder ----------------------------------------------------------------------------------
@@ -248,8 +289,9 @@ def read_request(run_id: str) -> tuple[str, str]:
 def create(run_id: str, run: Run, status: Status, keep: bool) -> None:
     """Make the folder of a run that is about to be queued; ``keep`` what an earlier attempt left there."""
     place = folder(run_id)
-    stale = ["error.txt"] + ([] if keep else ["*.parquet", "*.safetensors"])
+    stale = ["error.txt", ".*"] + ([] if keep else RECORDS)  # hidden: what a kill left half written
     with explained(place):
+        place.mkdir(parents=True, exist_ok=True)
         for path in [path for pattern in stale for path in place.glob(pattern)]:
             path.unlink(missing_ok=True)
     write(place / "experiment.toml", experiment_toml(as_experiment(run, status.title)).encode())
@@ -259,8 +301,12 @@ def create(run_id: str, run: Run, status: Status, keep: bool) -> None:
 
 def size(place: Path) -> int:
     """The bytes in a folder."""
+    total = 0
     with os.scandir(place) as entries:
-        return sum(entry.stat().st_size for entry in entries if entry.is_file())
+        for entry in entries:
+            with suppress(OSError):  # renamed meanwhile
+                total += entry.stat().st_size if entry.is_file() else 0
+    return total
 
 
 # -- records -----------------------------------------------------------------------------------------------
@@ -281,8 +327,22 @@ def number_of(part: Path) -> int:
 
 @lru_cache(maxsize=4096)
 def read_part(path: Path, modified: int) -> pd.DataFrame:
-    """One record file; parts never change, so each is read once."""
-    return pd.read_parquet(path, page_checksum_verification=True)
+    """One record file, ``ValueError`` when it is damaged; parts never change, so each is read once."""
+    content = path.read_bytes()
+    if not seal.sound(content, last=True):
+        raise ValueError(f"{path} is damaged")
+    return pd.read_parquet(io.BytesIO(content))
+
+
+def parquet(rows: pd.DataFrame) -> bytes:
+    """A table as a sealed Parquet file."""
+    import pyarrow
+    import pyarrow.parquet
+
+    table = pyarrow.Table.from_pandas(rows, preserve_index=False)
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(table.replace_schema_metadata(table.schema.metadata | {"seal": seal.OPEN}), buffer)
+    return seal.seal(buffer.getvalue(), last=True)
 
 
 @lru_cache
@@ -292,13 +352,14 @@ def empty(table: str, who: bool = False) -> pd.DataFrame:
 
 
 def read_table(run_id: str, table: str) -> pd.DataFrame:
-    """One table of a run as far as it was written."""
-    found = []
-    for path in parts(run_id, table):
-        try:
-            found.append(read_part(path, path.stat().st_mtime_ns))
-        except (OSError, ValueError):  # merged meanwhile, or damaged: what else there is still counts
-            continue
+    """One table of a run as far as it was written; a damaged part costs only its rows."""
+    for _ in range(LOOKS):
+        paths, found = parts(run_id, table), []
+        for path in paths:
+            with suppress(OSError, ValueError):
+                found.append(read_part(path, path.stat().st_mtime_ns))
+        if len(found) == len(paths) or all(path.exists() for path in paths):
+            break  # else: merged meanwhile
     return pd.concat(found, ignore_index=True) if found else empty(table)
 
 

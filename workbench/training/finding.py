@@ -46,7 +46,8 @@ def ranking(ended: pd.DataFrame, curve: pd.DataFrame) -> str:
     means = ended.groupby("variant", sort=False)["final_accuracy"].mean().sort_values(ascending=False, kind="stable")
     start = curve[(curve["split"] == "test") & (curve["step"] == 0)].groupby("variant")["accuracy"].mean()
     best = str(means.index[0])
-    gains = {str(name): float(means[name] - start.get(name, 0.0)) for name in means.index}
+    untrained = float(start.mean()) if len(start) else 0.0  # a branch does not begin there
+    gains = {str(name): float(means[name] - start.get(name, untrained)) for name in means.index}
     stuck = [name for name, gain in gains.items() if not gain >= max(LEARNED, gains[best] / 2)]
     if len(stuck) == len(means):
         only = f"{best} ends" if len(means) == 1 else f"None of {len(means)} learns: the best, {best}, ends"

@@ -91,7 +91,7 @@ class Training:
         self.probed = probe_steps(self.steps)
         self.stride = math.ceil(self.steps / LONGEST_CURVE) or 1
         self.rows: dict[str, list[dict[str, Any]]] = {"curve": [], "layers": [], "timing": []}
-        self.written = time.monotonic()
+        self.written = -math.inf  # the first rows at once: somebody waits for them
         self.step, self.epoch, self.batch = 0, 0, 0  # batch: how many of this epoch are done
         self.total, self.seen = 0.0, 0  # of this epoch's losses and samples
         self.tested = -1  # the step at which the test split was last looked at
