@@ -25,7 +25,7 @@ def main() -> None:
 
     from workbench import registry
     from workbench.experiment import dump, parse
-    from workbench.runs.bench import plan
+    from workbench.runs.job import plan
     from workbench_ui.bench import open_bench
     from workbench_ui.state import lesson
 

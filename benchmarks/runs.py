@@ -22,7 +22,7 @@ from workbench import registry
 from workbench.experiment import parse
 from workbench.records import MemoryRecorder
 from workbench.runs import Bench, Job
-from workbench.runs.bench import plan
+from workbench.runs.job import plan
 from workbench.runs.recorder import FolderRecorder
 
 RUNS = 200

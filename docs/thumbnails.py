@@ -17,7 +17,7 @@ from workbench.descent.surface import Landscape
 from workbench.experiment import read
 from workbench.records import Records
 from workbench.runs import Bench, Job
-from workbench.runs.bench import plan
+from workbench.runs.job import plan
 
 GREY = "#84939e"  # for light and dark backgrounds alike
 CONFIG: dict[str, Any] = {

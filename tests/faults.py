@@ -24,7 +24,7 @@ import psutil
 from workbench import registry
 from workbench.experiment import loads
 from workbench.runs import Bench, Job, Lane, owners, store
-from workbench.runs.bench import plan
+from workbench.runs.job import plan
 from workbench.runs.recorder import FolderRecorder, checkpoints
 from workbench.training import loop
 

@@ -261,7 +261,7 @@ def test_ctrl_c_stops_cleanly_and_keeps_what_was_recorded(tmp_path: Path, home: 
 
 def test_every_run_has_a_summary_row_even_if_it_wrote_none() -> None:
     from workbench.runs import Status
-    from workbench.runs.bench import plan
+    from workbench.runs.job import plan
 
     jobs = plan(loads(DESCENT))
     row = {"outcome": "converged", "steps": 3, "variant": "above", "seed": 0}

@@ -19,7 +19,7 @@ import pytest
 from workbench import cli
 from workbench.experiment import loads
 from workbench.runs import owners, store
-from workbench.runs.bench import plan
+from workbench.runs.job import plan
 from workbench.runs.store import Status
 
 LONG = """kind = "training"
@@ -27,7 +27,7 @@ title = "Long"
 seeds = [0, 1]
 [task]
 dataset = "digits"
-epochs = 120
+epochs = 60
 batch_size = 16
 """
 FINISHED = Status("finished", "finished", 7, 7, started=1.0, kind="training", title="Ten", variant="v", seed=3)

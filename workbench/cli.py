@@ -99,7 +99,7 @@ def run(
     from workbench.experiment import dumps, read
 
     experiment = read(spec)
-    from workbench.runs.bench import plan
+    from workbench.runs.job import plan
 
     jobs = plan(experiment, str(spec))
     make_folder(out)

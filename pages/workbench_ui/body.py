@@ -15,7 +15,7 @@ from workbench.errors import WorkbenchError
 from workbench.experiment import Experiment, dump, parse
 from workbench.records import Records
 from workbench.runs import Job, Lane, Status
-from workbench.runs.bench import plan
+from workbench.runs.job import plan
 from workbench_ui import controls, state, viewport
 from workbench_ui.bench import open_bench
 from workbench_ui.compose import compose

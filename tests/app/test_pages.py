@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from workbench import Param, registry
 from workbench.experiment import dump, parse, resolve
 from workbench.runs import Lane
-from workbench.runs.bench import plan
+from workbench.runs.job import plan
 from workbench_ui.bench import open_bench
 from workbench_ui.compose import numbers
 from workbench_ui.state import lesson, lessons

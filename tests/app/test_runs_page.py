@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from workbench.experiment import loads
 from workbench.runs import Job, shelf, store
-from workbench.runs.bench import plan
+from workbench.runs.job import plan
 from workbench_ui.bench import open_bench
 
 Visit = Callable[..., AppTest]

@@ -17,7 +17,7 @@ from workbench.errors import WorkbenchError
 from workbench.experiment import loads
 from workbench.records import MemoryRecorder
 from workbench.runs import Bench, Job, Lane, store, worker
-from workbench.runs.bench import plan
+from workbench.runs.job import plan
 
 DESCENT = """
 kind = "descent"

@@ -30,7 +30,8 @@ from workbench.errors import WorkbenchError
 from workbench.experiment import Run, loads
 from workbench.records import MemoryRecorder
 from workbench.runs import Bench, Job, guest, shelf, store
-from workbench.runs.bench import plan
+from workbench.runs.cluster import connect
+from workbench.runs.job import plan
 from workbench.runs.remote import Remote
 from workbench.training import loop
 
@@ -182,7 +183,7 @@ class Cluster:
             until(lambda: len(client.scheduler_info()["workers"]) == workers)
 
     def client(self) -> Client:
-        return Client(self.address, set_as_default=False, timeout=PATIENCE)
+        return connect(self.address)
 
     def kill(self, name: str) -> None:
         """End a process and all that it started, at once."""
@@ -372,6 +373,7 @@ def test_a_killed_worker_costs_a_second_of_work(cluster: Cluster, bench: Bench) 
     cluster.wait(2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cluster", ["apart"], indirect=True)
 def test_a_run_that_kills_or_holds_its_worker_is_ended(cluster: Cluster, bench: Bench) -> None:
     [hangs], [exits] = (jobs(LONG.replace("slow_adam", name)) for name in ("hangs", "exits"))
@@ -388,6 +390,7 @@ def test_a_run_that_kills_or_holds_its_worker_is_ended(cluster: Cluster, bench: 
         until(lambda: not any(client.run(executing, on_error="ignore").values()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cluster", ["shared"], indirect=True)
 def test_two_benches_share_a_home_and_a_cluster(cluster: Cluster, bench: Bench) -> None:
     work = jobs(LONG.replace("kind", "seeds = [2, 3]\nkind"))
@@ -401,6 +404,7 @@ def test_two_benches_share_a_home_and_a_cluster(cluster: Cluster, bench: Bench) 
     assert [store.read_request(job.id)[0] for job in work] == attempts, "nothing was done twice"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cluster", ["apart"], indirect=True)
 def test_a_scheduler_that_starts_anew_gets_the_runs_again(cluster: Cluster, bench: Bench) -> None:
     work = jobs(LONG.replace('kind = "training"', 'kind = "training"\nseeds = [0, 1]'))
@@ -414,6 +418,7 @@ def test_a_scheduler_that_starts_anew_gets_the_runs_again(cluster: Cluster, benc
     check(bench, work)
 
 
+@pytest.mark.slow
 def test_a_bench_that_goes_leaves_nothing_at_work(cluster: Cluster, home: Path) -> None:
     [job] = jobs(ENDLESS)
     with Bench(scheduler=cluster.address) as bench:
@@ -430,13 +435,14 @@ def test_a_bench_that_goes_leaves_nothing_at_work(cluster: Cluster, home: Path) 
     assert store.read_request(job.id)[0] == attempt
 
 
+@pytest.mark.slow
 def test_workers_end_what_a_killed_bench_has_left(cluster: Cluster, home: Path) -> None:
     [job] = jobs(ENDLESS)
     program = (
         "import sys, time\n"
         "from workbench.experiment import loads\n"
         "from workbench.runs import Bench\n"
-        "from workbench.runs.bench import plan\n"
+        "from workbench.runs.job import plan\n"
         "bench = Bench(scheduler=sys.argv[1])\n"
         "bench.submit(plan(loads(sys.argv[2])))\n"
         "time.sleep(1000)\n"
@@ -489,6 +495,7 @@ def test_a_worker_with_other_plugins_refuses_by_name(
         assert "install the plugin there, too" in status.message
 
 
+@pytest.mark.slow
 def test_runs_wait_until_a_worker_joins_and_go_on_when_it_leaves(own_cluster: Cluster, home: Path) -> None:
     own_cluster.start_scheduler()
     stopped, job = work = jobs(LONG.replace("kind", "seeds = [0, 4]\nkind"))

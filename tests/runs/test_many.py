@@ -7,7 +7,7 @@ from pathlib import Path
 
 from workbench.experiment import loads
 from workbench.runs import Bench, Job
-from workbench.runs.bench import plan
+from workbench.runs.job import plan
 
 SHORT = """
 kind = "training"

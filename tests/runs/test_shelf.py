@@ -13,7 +13,7 @@ from workbench.errors import WorkbenchError
 from workbench.experiment import loads
 from workbench.records import frame
 from workbench.runs import Bench, again, comparison, overview, owners, shelf, store
-from workbench.runs.bench import plan
+from workbench.runs.job import plan
 from workbench.runs.shelf import Entry
 from workbench.runs.store import Status
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from workbench.runs.bench import Bench, Job, Lane
+    from workbench.runs.bench import Bench
+    from workbench.runs.job import Job, Lane
     from workbench.runs.store import Status
 
 __all__ = ["Bench", "Job", "Lane", "Status"]
@@ -18,7 +19,7 @@ def __getattr__(name: str) -> Any:
 
         return store.Status
     if name in __all__:
-        from workbench.runs import bench
+        from workbench.runs import bench, job
 
-        return getattr(bench, name)
+        return getattr(bench if name == "Bench" else job, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

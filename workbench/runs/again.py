@@ -8,7 +8,7 @@ from workbench import registry
 from workbench.errors import WorkbenchError
 from workbench.experiment import Experiment, Run, read, resolve
 from workbench.runs import store
-from workbench.runs.bench import Job, plan
+from workbench.runs.job import Job, plan
 
 
 def experiment_of(run_id: str) -> Experiment:

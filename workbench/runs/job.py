@@ -1,0 +1,56 @@
+"""A job: a run with its id, and the lane in which it is executed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from workbench import registry
+from workbench.experiment import Experiment, Run, resolve
+
+LIGHT_STEPS = 5_000  # steps of a descent that still answer while a person waits
+LIGHT_SETTINGS = 500_000  # settings x steps of a sweep that do
+
+
+class Lane(Enum):
+    """Where a run is executed."""
+
+    LIGHT = "light"
+    TRAINING = "training"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run and its id, which is also the name of its folder."""
+
+    run: Run
+    id: str
+    title: str = ""  # of the experiment that it belongs to
+
+    @property
+    def lane(self) -> Lane:
+        """Light work is what answers within a breath."""
+        task = self.run.task
+        if self.run.kind == "descent":
+            light = task["steps"] <= LIGHT_STEPS
+        elif self.run.sweep:
+            light = task["steps"] * self.run.sweep["count"] <= LIGHT_SETTINGS
+        else:
+            light = task["epochs"] == 0 and self.run.source is None
+        return Lane.LIGHT if light else Lane.TRAINING
+
+    def source(self) -> Job | None:
+        """The job that has to be finished first."""
+        run = self.run.source
+        return None if run is None else Job(run, run.id(registry.current()), self.title)
+
+    @property
+    def about(self) -> str:
+        """What it is about, in a few words."""
+        return ", ".join(self.run.task[key]["use"] for key in ("surface", "dataset", "model") if key in self.run.task)
+
+
+def plan(experiment: Experiment, where: str = "experiment") -> list[Job]:
+    """All jobs of an experiment with the plugins that are loaded now."""
+    known = registry.current()
+    return [Job(run, run.id(known), experiment.title) for run in resolve(experiment, known, where)]
