@@ -109,7 +109,10 @@ def refused(plain: state.Plain) -> str:
 
 def refuse(page: str, plain: state.Plain, made: state.Plain, sentence: str, refusal: str) -> None:
     """Say what is wrong with an experiment, and offer what the panel makes of it."""
-    header(page, str(plain.get("title", "")), sentence)
+    with header(page, str(plain.get("title", "")), sentence):
+        if f"{page}.undo" in st.session_state:
+            st.button("Undo", icon=":material/undo:", on_click=state.undo, args=(page,), key=f"{page}.unrefuse")
+        open_menu(page)
     st.error(refusal, icon=":material/edit:")
     if refused(made):
         st.caption("Choose something else in the panel at the side.")
@@ -158,7 +161,11 @@ def trained(
     if all(bench.status(job).state != "absent" for job in jobs):  # run before, here or elsewhere: show it
         st.session_state[f"{page}.shown"] = dump(experiment)
     shown = parse(st.session_state[f"{page}.shown"], "this experiment")
-    shown_jobs = jobs if dump(shown) == dump(experiment) else plan(shown)
+    try:
+        shown_jobs = jobs if dump(shown) == dump(experiment) else plan(shown)
+    except WorkbenchError:  # a plugin of what was run is gone
+        shown, shown_jobs = experiment, jobs
+        st.session_state[f"{page}.shown"] = dump(experiment)
     statuses = {job.id: bench.status(job) for job in shown_jobs}
     live = any(status.live for status in statuses.values())
     generation = state.generation(page)

@@ -26,9 +26,9 @@ def buttons(
     """Pause and Stop while something runs, else Resume, Run or Run again, whichever fits."""
     changed = shown is not jobs
     if any(status.live for status in statuses.values()):
-        st.button("Pause", icon=":material/pause:", on_click=pause, args=(shown,), key=f"{page}.pause",
+        st.button("Pause", icon=":material/pause:", on_click=end, args=(page, shown, "paused"), key=f"{page}.pause",
                   help="Frees the workers; Resume goes on at the same step.")  # fmt: skip
-        st.button("Stop", icon=":material/stop:", on_click=stop, args=(shown,), key=f"{page}.stop", type="primary")
+        st.button("Stop", icon=":material/stop:", on_click=end, args=(page, shown), key=f"{page}.stop", type="primary")
         if not changed:
             return
     own = [open_bench().status(job) for job in jobs] if changed else list(statuses.values())
@@ -49,20 +49,25 @@ def buttons(
 
 def fork_menu(page: str, experiment: Experiment, jobs: list[Job], statuses: Mapping[str, Status]) -> None:
     """Branch off a run at a step: both go on from the same state, and the branch may have another optimizer."""
-    reached = {job.run.variant: max(1, statuses[job.id].done) for job in jobs if statuses[job.id].done > 0}
+    reached = {job.run.variant: job for job in jobs if statuses[job.id].done > begin(job)}
     if experiment.kind not in ("training", "transfer") or not reached:
         return
     with st.popover("Fork", icon=":material/fork_right:"):
         st.caption("Go on from a step with another optimizer, rate or remedy. Both branches start from the same state.")
         name = st.selectbox("variant", list(reached), key=f"{page}.fork.variant")
-        last = reached[name]
-        total = max(status.total for status in statuses.values())
+        job, status = reached[name], statuses[reached[name].id]
+        first, last = max(1, begin(job)), status.done
         key = f"{page}.fork.step.{name}"
-        step = st.slider("at step", 1, last, max(1, last // 2), key=key) if last > 1 else 1
-        epochs = jobs[0].run.task["epochs"]
-        st.caption(f"Step {step} of {total} is epoch {step * epochs / max(total, 1):.2f}.")
+        step = st.slider("at step", first, last, (first + last) // 2, key=key) if last > first else last
+        epoch = step * job.run.task["epochs"] / max(status.total, 1)
+        st.caption(f"Step {step} of {status.total} is epoch {epoch:.2f}.")
         st.button("Add the branch", on_click=variants.add_fork, args=(page, name, step), key=f"{page}.fork.add",
                   type="primary", help="Then choose at the side what is different, and press Run.")  # fmt: skip
+
+
+def begin(job: Job) -> int:
+    """The step at which a run's own training begins."""
+    return job.run.fork.step if job.run.fork else 0
 
 
 def run(page: str, experiment: Experiment, jobs: Sequence[Job], again: bool = False) -> None:
@@ -74,14 +79,12 @@ def run(page: str, experiment: Experiment, jobs: Sequence[Job], again: bool = Fa
     st.session_state[f"{page}.shown"] = dump(experiment)
 
 
-def stop(jobs: list[Job]) -> None:
-    """Stop what is shown."""
-    open_bench().stop(jobs)
-
-
-def pause(jobs: list[Job]) -> None:
-    """Pause what is shown."""
-    open_bench().pause(jobs)
+def end(page: str, jobs: list[Job], outcome: str = "stopped") -> None:
+    """Stop or pause what is shown."""
+    try:
+        open_bench().stop(jobs, outcome)
+    except WorkbenchError as error:
+        st.session_state[f"{page}.notice"] = str(error)
 
 
 def progress(jobs: list[Job], statuses: Mapping[str, Status]) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from workbench.errors import WorkbenchError
 from workbench.experiment import dump, parse, vary
+from workbench.words import listed
 from workbench_ui import state
 
 Plain = dict[str, Any]
@@ -40,7 +41,7 @@ def duplicate(page: str, index: int) -> None:
     """Add a copy of a variant behind it."""
     plain = copy.deepcopy(st.session_state[f"{page}.plain"])
     made = copy.deepcopy(plain["variants"][index])
-    made["name"] = free_name(made["name"] + " copy", plain["variants"])
+    made["name"] = free_name(made["name"][:70] + " copy", plain["variants"])
     plain["variants"].insert(index + 1, made)
     state.replace(page, plain)
 
@@ -48,6 +49,11 @@ def duplicate(page: str, index: int) -> None:
 def remove(page: str, index: int) -> None:
     """Take a variant away."""
     plain = copy.deepcopy(st.session_state[f"{page}.plain"])
+    gone = plain["variants"][index]["name"]
+    branches = [each["name"] for each in plain["variants"] if each.get("fork", {}).get("variant") == gone]
+    if branches:
+        st.session_state[f"{page}.notice"] = f"{listed(branches)} branches off {gone}: remove that first."
+        return
     del plain["variants"][index]
     state.replace(page, plain)
 

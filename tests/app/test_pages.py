@@ -161,6 +161,30 @@ def test_a_branch_is_added_and_drawn(visit: Visit) -> None:
     assert any("A ring marks" in caption.value for caption in test.caption)
 
 
+def test_a_trunk_stays_while_it_has_branches_and_long_names_can_be_duplicated(visit: Visit) -> None:
+    plain = {
+        "kind": "training", "title": "t", "task": {"epochs": 1},
+        "variants": [{"name": "a" * 80}, {"name": "b", "fork": {"step": 3, "variant": "a" * 80}, "optimizer": "sgd"}],
+    }  # fmt: skip
+    test = healthy(visit("training", training__plain=plain, **{"training__0__variants__0": True}))
+    healthy(test.button(key="training.0.variants.0.remove").click().run())
+    assert len(test.session_state["training.plain"]["variants"]) == 2
+    assert any("b branches off" in warning.value for warning in test.warning)
+    test.session_state["training.0.variants.0"] = True
+    healthy(test.run())
+    healthy(test.button(key="training.0.variants.0.copy").click().run())
+    assert [v["name"] for v in test.session_state["training.plain"]["variants"]][1] == "a" * 70 + " copy"
+
+
+def test_what_cannot_be_composed_can_be_undone(visit: Visit) -> None:
+    before = {"kind": "training", "title": "before", "task": {"epochs": 1}}
+    wrong = {**before, "variants": [{"name": "b", "fork": {"step": 3, "variant": "nobody"}}]}
+    test = visit("training", training__plain=wrong, training__undo=before)
+    assert any("no variant that stands before it" in error.value for error in test.error)
+    healthy(test.button(key="training.unrefuse").click().run())
+    assert test.session_state["training.plain"]["title"] == "before"
+
+
 def test_a_branch_follows_its_trunk_when_that_is_renamed(visit: Visit) -> None:
     plain = {
         "kind": "training", "title": "t", "task": {"epochs": 1},

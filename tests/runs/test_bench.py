@@ -16,7 +16,7 @@ from workbench import registry
 from workbench.errors import WorkbenchError
 from workbench.experiment import loads
 from workbench.records import MemoryRecorder
-from workbench.runs import Bench, Job, Lane, store, worker
+from workbench.runs import Bench, Job, Lane, shelf, store, worker
 from workbench.runs.job import plan
 
 DESCENT = """
@@ -308,3 +308,21 @@ def test_a_damaged_part_costs_only_its_rows(home: Path) -> None:
     assert store.read_table("abc", "path")["step"].tolist() == [1]
     assert json.loads((store.folder("abc") / "status.json").read_text())["state"] == "running"
     assert second.exists()
+
+
+def test_a_repetition_that_is_paused_goes_on_and_the_first_records_wait(bench: Bench, home: Path) -> None:
+    [job] = jobs(SHORT.replace("[0, 1]", "[5]").replace("epochs = 2", "epochs = 150"))
+    bench.submit([job])
+    bench.wait([job])
+    first = bench.records([job])["curve"]
+    bench.submit([job], again=True)
+    until(lambda: bench.status(job).state == "running" and bench.status(job).done > 0)
+    bench.pause([job])
+    until(lambda: not bench.status(job).live)
+    assert bench.status(job).state == "paused"
+    assert (shelf.aside_folder() / job.id).exists()
+    bench.submit([job])
+    bench.wait([job])
+    assert bench.status(job).state == "finished"
+    assert not (shelf.aside_folder() / job.id).exists()
+    pd.testing.assert_frame_equal(bench.records([job])["curve"], first, check_exact=True)

@@ -263,3 +263,14 @@ def test_a_record_file_is_plain_parquet_and_any_flipped_bit_in_it_is_found(home:
         path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
         with pytest.raises(ValueError, match="damaged"):
             store.read_part(path, place + 1)
+
+
+def test_a_part_that_is_damaged_meanwhile_is_not_left_out_in_silence(home: Path) -> None:
+    recorder = made()
+    record(recorder, 1)
+    record(recorder, 2)
+    store.parts("abc", "curve")[0].write_bytes(b"not parquet")
+    with pytest.raises(store.StoreError, match="damaged while the run wrote others"):
+        recorder.finish({"outcome": "finished"})
+    assert not (store.folder("abc") / "curve.parquet").exists()
+    assert made().resume() is None  # nothing rests on that part

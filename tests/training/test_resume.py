@@ -304,7 +304,7 @@ def test_a_branch_of_a_branch():
 
 
 def test_a_fork_that_cannot_be_is_refused():
-    _, branch = forked(STEPS + 1)
+    _, branch = forked(STEPS + 1, task={"epochs": 3})
     with pytest.raises(WorkbenchError, match=r"fork\.step = 25: its trunk ends at step 24"):
         whole(branch)
     trunk, _ = run_of(
@@ -334,3 +334,107 @@ def test_the_default_state_of_a_remedy_is_what_it_made():
     other = Counts()
     other.load_state_dict({"count": 3})
     assert other.count == 3
+
+
+def test_a_checkpoint_at_the_very_step_of_the_fork():
+    trunk, branch = forked(15, optimizer={"lr": 0.001})
+    recorder = Interrupted(15)
+    execute(trunk, known, recorder)
+    there = WithTrunk(recorder.kept)
+    assert_same(whole(branch), (execute(branch, known, there), there))
+
+
+def test_a_branch_of_a_branch_at_the_step_where_that_begins():
+    runs = run_of(
+        {},
+        variants=[
+            {"name": "a", "fork": {"step": 5}, "optimizer": {"lr": 0.01}},
+            {"name": "b", "fork": {"step": 5, "variant": "a"}},
+        ],
+    )
+    one, other = whole(runs[0]), whole(runs[1])
+    assert all(torch.equal(tensor, other[1].weights[name]) for name, tensor in one[1].weights.items())
+    with pytest.raises(WorkbenchError, match="itself branches off at step 5; fork there or later"):
+        run_of({}, variants=[{"name": "a", "fork": {"step": 5}}, {"name": "b", "fork": {"step": 4, "variant": "a"}}])
+
+
+def test_a_branch_that_is_over_before_it_begins_is_refused():
+    _, branch = forked(13, task={"epochs": 1})
+    with pytest.raises(WorkbenchError, match="the branch is over at step 12; give it more epochs, or fork earlier"):
+        whole(branch)
+
+
+def test_a_stop_while_the_trunk_is_trained_says_nothing_of_the_branch():
+    class Impatient(Interrupted):
+        def asked(self) -> str:
+            return "stopped" if self.done == self.at else ""
+
+        def earlier(self, run_id: str, step: int) -> None:
+            return None
+
+    _, branch = forked(10, optimizer="sgd")
+    recorder = Impatient(4)
+    summary = execute(branch, known, recorder)
+    assert summary["outcome"] == "stopped"
+    assert summary["message"] == "stopped while its trunk was trained again"
+    assert recorder.table("curve").empty
+    assert math.isnan(summary["final_accuracy"])
+
+
+KEEPERS = """
+import torch
+from workbench import Optimizer, Param, Remedy, hookimpl
+
+class Keeper(torch.optim.SGD):
+    # a setting in an attribute, running state in a group and in an attribute
+    def __init__(self, params, lr, rho):
+        super().__init__(params, lr=lr)
+        self.rho, self.count = rho, 0
+        for group in self.param_groups:
+            group["k"] = 0
+        self.defaults["k"] = 0
+    def step(self, closure=None):
+        self.count += 1
+        for group in self.param_groups:
+            group["k"] += 1
+            for p in group["params"]:
+                if p.grad is not None:
+                    p.grad.mul_(1 + self.rho * group["k"] + 0.01 * self.count)
+        return super().step(closure)
+
+class Thaw(Remedy):
+    name = "thaw"
+    def after_init(self, network, inputs):
+        network.blocks[0].layer.weight.requires_grad_(False)
+    def on_epoch(self, network, epoch):
+        network.blocks[0].layer.weight.requires_grad_(True)
+
+@hookimpl
+def register_optimizers(register):
+    register(Optimizer("keeper", Keeper, params=[Param("lr", 0.05, low=0.0), Param("rho", 0.05, low=0.0)]))
+
+@hookimpl
+def register_remedies(register):
+    register(Thaw)
+"""
+
+
+def test_a_branch_has_its_own_settings_and_its_trunks_state(drop_in):
+    drop_in("keepers.py", KEEPERS)
+    now = registry.current()
+
+    def records(**variant: Any) -> tuple[list[MemoryRecorder], dict[str, Any]]:
+        variants = [{"name": "trunk"}, {"name": "branch", "fork": {"step": 7, "variant": "trunk"}, **variant}]
+        base = {"optimizer": "keeper", "remedies": ["thaw"]}
+        runs = resolve(parse({"kind": "training", "task": TASK, "base": base, "variants": variants}), now)
+        recorders = [MemoryRecorder() for _ in runs]
+        for run, recorder in zip(runs, recorders, strict=True):
+            execute(run, now, recorder)
+        return recorders, runs[0].base
+
+    (trunk, same), _ = records()
+    assert all(torch.equal(tensor, same.weights[name]) for name, tensor in trunk.weights.items())
+    (_, other), _ = records(optimizer={"rho": 0.0})
+    first = [r.table("curve").query("split == 'train' and step >= 7")["loss"].tolist() for r in (same, other)]
+    assert first[0][0] == first[1][0]
+    assert first[0][1] != first[1][1], "the branch's own rho is used"

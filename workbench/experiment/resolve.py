@@ -126,6 +126,11 @@ def resolve_fork(
         trunk = resolve_variant(experiment, Variant(name="base"), registry, where)
     else:
         trunk = found[fork.variant]
+    if trunk.fork is not None and fork.step < trunk.fork.step:
+        raise ExperimentError(
+            f"{where}: variant {variant.name!r}: fork.step = {fork.step}: {fork.variant!r} itself branches off at step "
+            f"{trunk.fork.step}; fork there or later, or fork what it branches off"
+        )
     task = {key: value for key, value in trunk.task.items() if value is not None}
     # The trunk as an experiment of its own, so that the branch differs from it as a variant does from a base.
     alone = experiment.model_copy(update={"base": trunk.base, "task": task, "variants": [variant]})

@@ -36,7 +36,7 @@ class Job:
         elif self.run.sweep:
             light = task["steps"] * self.run.sweep["count"] <= LIGHT_SETTINGS
         else:
-            light = task["epochs"] == 0 and self.run.source is None
+            light = task["epochs"] == 0 and self.run.source is None and self.run.fork is None
         return Lane.LIGHT if light else Lane.TRAINING
 
     def source(self) -> Job | None:

@@ -77,13 +77,13 @@ class FolderRecorder:
             summary=store.plain_summary(summary),
             size=store.size(self.folder) - sum(piece.stat().st_size for piece in pieces),
         )  # fmt: skip
-        for (
-            piece
-        ) in pieces:  # only now: until its status says that a run has ended, it may have to go on from its parts
+        for piece in pieces:  # only now: until its status says that it has ended, it may have to go on from them
             piece.unlink(missing_ok=True)
 
     def _merge(self) -> dict[str, int]:
         """One file a table beside its parts; returns their names and sizes."""
+        if not self._complete(self._part):
+            raise store.StoreError(f"{self.folder}: a record file was damaged while the run wrote others; run it again")
         files = {}
         for table in TABLES:
             if store.parts(self.run_id, table):

@@ -103,6 +103,7 @@ def delete(run_id: str) -> None:
         if store.read_status(run_id).live:
             raise WorkbenchError(f"the run {run_id} is not over: stop it before you delete it")
         move(store.folder(run_id), bin_folder() / run_id)
+        shutil.rmtree(aside_folder() / run_id, ignore_errors=True)  # of a repetition that was paused
         with suppress(OSError):  # somebody emptied the bin
             os.utime(bin_folder() / run_id)  # from now on
 
@@ -145,13 +146,16 @@ def set_aside(run_id: str) -> None:
 
 
 def settle(run_id: str) -> None:
-    """After a repetition: forget what was set aside when it has ended, bring it back when it has not."""
+    """After a repetition: forget what was set aside when it has ended, bring it back when it has not.
+
+    One that is paused goes on: until then both are kept.
+    """
     kept = aside_folder() / run_id
     if not kept.exists():
         return
     with alone():
         status = store.read_status(run_id)
-        if status.live or not kept.exists():
+        if status.live or status.state == "paused" or not kept.exists():
             return
         if status.ended:
             shutil.rmtree(kept, ignore_errors=True)

@@ -24,7 +24,7 @@ from workbench.training.fork import Replay
 from workbench.training.network import Network, build, load_features
 from workbench.training.probes import Probe, norm, probe_steps
 from workbench.training.seeds import derive, generator
-from workbench.training.state import State, branch, capture, restore
+from workbench.training.state import State, branch, capture, restore, settings_of
 
 LONGEST_CURVE = 2000  # training rows of one run: what a chart can show
 WRITE_EVERY = 0.25  # seconds between hand-overs to the recorder: a table costs more to make than a step
@@ -84,6 +84,7 @@ class Training:
         with blame(registry, "optimizer", base["optimizer"]["use"]):
             self.rates = [group.get("lr") for group in self.optimizer.param_groups]
             self.needs_closure = needs_closure(self.optimizer)
+            self.built = settings_of(self.optimizer)
         self.factor = rate_factor(registry, base["schedule"], self.remedies)
         self.loss = self.make_loss()
         self.before_step = self.overriding("before_step")
@@ -110,7 +111,7 @@ class Training:
         except EndedError as end:
             outcome = end.outcome
             self.message = "; ".join(filter(None, (self.message, end.message)))
-            if outcome != "paused":
+            if outcome != "paused" and self.tested >= 0:  # else it ended before it had a network of its own
                 self.test()
         finally:
             self.write()
@@ -132,9 +133,12 @@ class Training:
             restore(self, state)
         elif self.run.fork is not None:
             self.message = branch(self, self.trunk())
+            self.began = time.perf_counter()  # its trunk is not its work
             self.test()
         else:
             self.test()
+        if self.step == self.until:
+            raise EndedError("reached", "")
         if self.epochs == 0:
             self.look()
         while self.epoch < self.epochs:
@@ -146,6 +150,11 @@ class Training:
         """The state of the run that this one is a branch of, at the fork: trained again as far as nothing is kept."""
         fork = self.run.fork
         assert fork is not None
+        if fork.step > self.steps:
+            raise WorkbenchError(
+                f"fork.step = {fork.step}: the branch is over at step {self.steps}; give it more epochs, or fork "
+                "earlier"
+            )
         trunk = Training(fork.run, self.registry, Replay(self.recorder, fork.run.id(self.registry), fork.step))
         trunk.until = fork.step
         try:
@@ -154,7 +163,7 @@ class Training:
             if end.outcome == "reached":
                 return capture(trunk)
             if end.outcome != "diverged":
-                raise
+                raise EndedError(end.outcome, f"{end.outcome} while its trunk was trained again") from None
             raise WorkbenchError(f"fork.step = {fork.step}: its trunk diverged before: {end.message}") from None
         raise WorkbenchError(f"fork.step = {fork.step}: its trunk ends at step {trunk.steps}; allowed: 1 to that")
 

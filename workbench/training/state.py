@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ def capture(training: Training) -> State:
         "held": [name for name, parameter in network.named_parameters() if not parameter.requires_grad],
         "optimizer": optimizer,
         "counters": counters(training.optimizer),
+        "drift": drift(training),
         "parameters": parameter_names(training),
         "remedies": remedies,
         "random": torch.get_rng_state(),
@@ -59,7 +61,8 @@ def branch(training: Training, trunk: Mapping[str, Any]) -> str:
     """Let a newly built training go on from where another one was; says what was taken over.
 
     Weights, buffers, random state and the place in the data are the trunk's, bit for bit. What an optimizer keeps
-    is taken over by an optimizer of the same name, by parameter; its settings are those of the branch. Parameters
+    is taken over by an optimizer of the same name, by parameter; its settings are those of the branch. So is what
+    remedies have frozen by then, if they are the same. Parameters
     that only the branch has (a batch norm's) start new; one that only the trunk has is refused.
     """
     try:
@@ -79,6 +82,9 @@ def branch(training: Training, trunk: Mapping[str, Any]) -> str:
             take_over(training, trunk)
         said = "with its optimizer's state"
     load_remedies(training, trunk)
+    if training.run.base["remedies"] == fork.run.base["remedies"]:
+        for name, parameter in training.network.named_parameters():
+            parameter.requires_grad_(name not in trunk["held"])
     for key in PLACE:
         setattr(training, key, trunk[key])
     torch.set_rng_state(trunk["random"])
@@ -95,12 +101,12 @@ def take_over(training: Training, trunk: Mapping[str, Any]) -> None:
         for number, name in enumerate(parameter_names(training))
         if index.get(name) in old["state"]
     }
-    groups = own["param_groups"]
-    if len(groups) == len(old["param_groups"]):  # what some keep in a group besides its settings
-        for group, before in zip(groups, old["param_groups"], strict=True):
-            group |= {key: value for key, value in before.items() if key not in {*optimizer.defaults, "params"}}
+    groups, (changed, counted) = own["param_groups"], trunk["drift"]
+    if len(groups) == len(changed):
+        for group, news in zip(groups, changed, strict=True):
+            group |= news
     optimizer.load_state_dict({"state": kept, "param_groups": groups})
-    optimizer.__dict__.update(trunk["counters"])
+    optimizer.__dict__.update(counted)
 
 
 def load_remedies(training: Training, state: Mapping[str, Any]) -> None:
@@ -115,6 +121,35 @@ def parameter_names(training: Training) -> list[str]:
     """The names of the parameters in the order in which the optimizer numbers them."""
     names = {id(parameter): name for name, parameter in training.network.named_parameters()}
     return [names.get(id(each), "") for group in training.optimizer.param_groups for each in group["params"]]
+
+
+Settings = tuple[list[dict[str, Any]], dict[str, int | float]]
+
+
+def settings_of(optimizer: torch.optim.Optimizer) -> Settings:
+    """What stands in the groups besides parameters, and the numbers in attributes."""
+    groups = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
+    return copy.deepcopy(groups), counters(optimizer)
+
+
+def drift(training: Training) -> Settings:
+    """Which of them have changed since the optimizer was built: those are state, not settings, but for the rate."""
+    (groups, numbers), (built, first) = settings_of(training.optimizer), training.built
+    changed = [
+        {key: value for key, value in group.items() if key != "lr" and differs(value, before.get(key, MISSING))}
+        for group, before in zip(groups, built + [{}] * (len(groups) - len(built)), strict=False)
+    ]
+    return changed, {key: value for key, value in numbers.items() if differs(value, first.get(key, MISSING))}
+
+
+MISSING = object()
+
+
+def differs(one: Any, other: Any) -> bool:
+    """Whether two values are not the same; a NaN is the same as itself."""
+    if isinstance(one, torch.Tensor) or isinstance(other, torch.Tensor):
+        return not (isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor) and torch.equal(one, other))
+    return bool(type(one) is not type(other) or repr(one) != repr(other))
 
 
 def counters(optimizer: torch.optim.Optimizer) -> dict[str, int | float]:
