@@ -264,7 +264,8 @@ def nothing_to_draw(result: Result) -> str:
         return "The first results are on their way."
     if len(result.records["summary"]):
         return "No run got far enough to have something to draw here."
-    return "No records to draw yet: press Run."
+    begun = any(status.resumable for status in result.statuses.values())
+    return f"No records to draw yet: press {'Resume' if begun else 'Run'}."
 
 
 def draw(page: str, view: str, picture: Picture, finding: str) -> None:

@@ -17,6 +17,7 @@ from workbench.errors import WorkbenchError
 from workbench.experiment import loads
 from workbench.records import MemoryRecorder
 from workbench.runs import Bench, Job, Lane, shelf, store, worker
+from workbench.runs.dispatcher import DEAF
 from workbench.runs.job import plan
 
 DESCENT = """
@@ -112,12 +113,12 @@ def test_a_training_gives_the_same_records_twice(bench: Bench, home: Path) -> No
     pd.testing.assert_frame_equal(first["summary"][columns], second["summary"][columns])
 
 
-def test_stop_takes_effect_within_a_second_and_keeps_what_was_done(bench: Bench, home: Path) -> None:
+def test_stop_takes_effect_soon_and_keeps_what_was_done(bench: Bench, home: Path) -> None:
     [job] = jobs(LONG)
     bench.submit([job])
     until(lambda: len(store.read_table(job.id, "curve")) > 0)
     bench.stop([job])
-    assert until(lambda: not bench.status(job).live) < 1.0
+    assert until(lambda: not bench.status(job).live) < DEAF, "it reacted by itself"
     status = bench.status(job)
     assert status.state == "stopped"
     assert 0 < status.done < status.total
@@ -139,7 +140,7 @@ def test_stopping_what_waits_ends_it_at_once(bench: Bench, home: Path) -> None:
     bench.stop(waiting)
     assert [bench.status(job).state for job in waiting] == ["stopped", "stopped"]
     bench.stop(work)
-    assert until(lambda: not any(bench.status(job).live for job in work)) < 1.5
+    assert until(lambda: not any(bench.status(job).live for job in work)) < DEAF, "they reacted by themselves"
 
 
 def test_light_work_does_not_wait_for_trainings(bench: Bench, home: Path) -> None:
@@ -326,3 +327,16 @@ def test_a_repetition_that_is_paused_goes_on_and_the_first_records_wait(bench: B
     assert bench.status(job).state == "finished"
     assert not (shelf.aside_folder() / job.id).exists()
     pd.testing.assert_frame_equal(bench.records([job])["curve"], first, check_exact=True)
+
+
+def test_a_run_whose_worker_still_starts_is_paused_at_once(home: Path) -> None:
+    [job] = jobs(SHORT.replace("[0, 1]", "[6]"))
+    with Bench(workers=1) as cold:
+        cold.submit([job])
+        until(lambda: job.id in cold._at_work)
+        assert cold.status(job).state == "queued"  # importing torch takes seconds
+        cold.pause([job])
+        assert cold.status(job).state == "paused"
+        cold.submit([job])
+        cold.wait([job])
+        assert cold.status(job).state == "finished"

@@ -108,7 +108,7 @@ class Bench(Dispatcher):
                 waiting = self._queue.remove(job.id)
                 task = self._at_work.get(job.id)
                 self._news.notify()  # a cluster is told at the next look
-            if task is not None and self._remote and status.state == "queued":  # nobody there has begun it
+            if task is not None and status.state == "queued":  # its worker still starts, or has not looked yet
                 self._over(task)
                 task.cancel()
                 task = None
