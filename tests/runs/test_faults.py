@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,11 @@ def bystander(home: Path) -> Iterator[None]:
 # -- kills ---------------------------------------------------------------------------------------------------
 
 
+def begun_or_over(bench: Bench, work: list[Job]) -> bool:
+    """Whether a run is at work, or none is left."""
+    return bool(bench._at_work) or not any(bench.status(job).live for job in work)
+
+
 def test_killed_workers(bench: Bench, truth: Truth, bystander: None, tmp_path: Path) -> None:
     chance, left, rounds = dice("workers"), KILLS - 2 * (KILLS // 6) - KILLS // 12, 0
     while left > 0:
@@ -87,9 +93,7 @@ def test_killed_workers(bench: Bench, truth: Truth, bystander: None, tmp_path: P
         work = jobs(MIXED) if rounds % 2 else jobs(MIXED.split("[[variants]]")[0]) + jobs(TRANSFER)
         bench.submit(work, again=rounds > 1)
         for _ in range(4):
-            until(
-                lambda: bench._at_work or not any(bench.status(job).live for job in work), "a run at work, or none left"
-            )
+            until(partial(begun_or_over, bench, work), "a run at work, or none left")
             if not bench._at_work:  # a second death in the same place has ended them: submitted again below
                 break
             time.sleep(chance.uniform(0, 1.5))
