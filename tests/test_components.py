@@ -35,7 +35,7 @@ def test_a_value_is_returned_in_the_params_own_type() -> None:
         (Param("on", True), 1, "allowed: true or false"),
         (Param("mode", "a", choices=["a", "b"]), "c", "'c' is not allowed; allowed: one of a, b"),
         (Param("mode", "a"), ["a"], "allowed: a text"),
-        (Param("mode", "a"), "x" * 10_001, "allowed: a text"),
+        (Param("mode", "a"), "x" * 10_001, "a text of 10001 characters is not allowed; allowed: at most 10000"),
     ],
 )
 def test_a_value_out_of_bounds_is_refused_with_what_is_allowed(param: Param, value: Any, words: str) -> None:
@@ -160,3 +160,48 @@ def test_a_remedy_does_nothing_by_itself() -> None:
 @pytest.mark.parametrize(("number", "text"), [(0.001, "0.001"), (1e-8, "1e-08"), (1.0, "1"), (2**31, "2147483648")])
 def test_numbers_are_written_as_people_do(number: float, text: str) -> None:
     assert plain(number) == text
+
+
+@pytest.mark.parametrize("given", [[-1, 3], (-1.0, 3.0), [-1.0, 3]])
+def test_an_interval_is_two_numbers(given: Any) -> None:
+    assert Param("x", (-2.0, 2.0)).check(given) == (-1.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    "given", [[3, -1], [1, 1], [1], [1, 2, 3], ["a", 2], 1.0, "12", [math.nan, 1], [0, math.inf], [True, 2], None]
+)
+def test_what_is_no_interval_is_refused(given: Any) -> None:
+    with pytest.raises(ValueError, match="allowed: two numbers, the lower first"):
+        Param("x", (-2.0, 2.0)).check(given)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"search": (1.0, 0.1)}, "must begin below its end"),
+        ({"search": (0.0, 1.0), "low": 0.0, "scale": "log"}, "on a log scale above 0"),
+        ({"search": (0.0, 2.0), "high": 1.0}, "goes beyond"),
+        ({"search": (-1.0, 0.5), "low": 0.0}, "goes beyond"),
+        ({"search": "ab"}, "is not two finite numbers"),
+    ],
+)
+def test_a_range_worth_trying_lies_within_the_bounds(keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Param("lr", 0.5, **keys)
+
+
+def test_a_rule_refuses_what_the_type_allows() -> None:
+    def even(value: int) -> None:
+        if value % 2:
+            raise ValueError(f"{value} is odd")
+
+    param = Param("count", 2, rule=even)
+    assert param.check(4) == 4
+    with pytest.raises(ValueError, match="3 is odd"):
+        param.check(3)
+
+
+def test_minima_may_depend_on_the_settings() -> None:
+    surface = Surface("dip", lambda x, y, a: (x - a) ** 2 + y**2, params=[Param("a", 1.0)], minima=lambda a: [(a, 0)])
+    assert surface.minima_of({"use": "dip", "a": 0.5, "x": (-1, 1), "noise": 0.0}) == ((0.5, 0.0),)
+    assert [param.name for param in surface.params] == ["a", "x", "y", "noise"]

@@ -122,7 +122,7 @@ def test_what_decides_numbers_is_in_the_hash(change: dict[str, Any], known: regi
 def test_the_hash_stays_the_same_over_time(known: registry.Registry) -> None:
     experiment = loads('kind = "descent"\ntask = { surface = "quadratic", start = [1, 1], steps = 5 }')
     assert canonical(experiment, known)["variants"][0]["task"] == {
-        "surface": {"use": "quadratic"},
+        "surface": {"use": "quadratic"} | known.settings("surface", "quadratic", {}),
         "start": [1.0, 1.0],
         "steps": 5,
         "tolerance": 0.01,
@@ -148,11 +148,11 @@ references = st.one_of(names, st.builds(lambda use, rest: {"use": use} | rest, n
 
 @st.composite
 def experiments(draw: st.DrawFn) -> Experiment:
-    kind = draw(st.sampled_from(["descent", "sweep", "training", "transfer"]))
+    kind = draw(st.sampled_from(["descent", "sweep", "tune", "training", "transfer"]))
     data = {"dataset": references, "model": references, "epochs": st.integers(0, 100), "normalize": st.booleans()}
     point = st.tuples(st.floats(-1e300, 1e300), st.floats(-5, 5))
     surface = {"surface": references, "start": point, "steps": st.integers(1, 100), "tolerance": st.floats(0.01, 1)}
-    descent = kind in ("descent", "sweep")
+    descent = kind in ("descent", "sweep", "tune")
     base = {"optimizer": references, "schedule": references, "remedies": st.lists(references, max_size=3)}
     variant = {"task": st.dictionaries(st.sampled_from(["epochs", "steps"]), setting, max_size=1), **base}
     plain = {
@@ -187,8 +187,8 @@ def test_toml_round_trip(experiment: Experiment) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "the key 'kind' is missing; allowed: descent, sweep, training, transfer"),
-        ('kind = "desent"', "kind = 'desent': did you mean 'descent'? allowed: descent, sweep, training, transfer"),
+        ("", "the key 'kind' is missing; allowed: descent, sweep, tune, training, transfer"),
+        ('kind = "desent"', "kind = 'desent': did you mean 'descent'? allowed: descent, sweep, training, transfer, tune"),
         ('kind = "descent"\nvariant = 1', "unknown key 'variant'; did you mean 'variants'? allowed: base, format,"),
         ('kind = "descent"\n[task]\nsurfacee = 1', "unknown key 'task.surfacee'; did you mean 'surface'? allowed:"),
         ('kind = "training"\n[base]\noptimiser = "sgd"', "unknown key 'base.optimiser'; did you mean 'optimizer'?"),
@@ -218,7 +218,7 @@ def test_toml_round_trip(experiment: Experiment) -> None:
         ('kind = "descent"\nvariants = [3]', "variants[0]: 3: not allowed; allowed: a table"),
         ('kind = "descent"\n[sweep]\nlow = 0.1', "[sweep] belongs to kind = \"sweep\", not 'descent'; remove it"),
         ('kind = "sweep"\n[sweep]\nlow = 1\nhigh = 0', "low = 1 must be below high = 0"),
-        ('kind = "sweep"\n[sweep]\nscale = "log"', "on a log scale low must be above 0"),
+        ('kind = "sweep"\n[sweep]\nlow = 0\nscale = "log"', "on a log scale low must be above 0"),
         ('kind = "sweep"\n[sweep]\nlow = nan', "sweep.low = nan: not a finite number"),
         ('kind = "descent"\ntitle = 1979-05-27', "title = a date: allowed: a table, list, text, number, true or false"),
         ('kind = "descent', "not valid TOML: "),
@@ -275,7 +275,7 @@ def test_what_does_not_fit_the_plugins_is_named(text: str, message: str, known: 
 
 def test_a_sweep_needs_a_number_of_the_optimizer(known: registry.Registry) -> None:
     experiment = loads('kind = "sweep"\n[sweep]\nparameter = "momentun"\n[base]\noptimizer = "sgd"')
-    with pytest.raises(ExperimentError, match="optimizer 'sgd' has no such number; did you mean 'momentum'"):
+    with pytest.raises(ExperimentError, match="optimizer 'sgd' and surface 'quadratic' have no such number; did you mean 'momentum'"):
         resolve(experiment, known)
 
 

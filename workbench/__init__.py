@@ -1,4 +1,4 @@
-"""All that a plugin author imports: the descriptions of components, ``Remedy``, ``Param`` and ``hookimpl``."""
+"""All that a plugin author imports: the descriptions of components, ``Remedy``, ``Param``, ``hookimpl`` and more."""
 
 from workbench.components import (
     Activation,
@@ -15,6 +15,7 @@ from workbench.components import (
     Schedule,
     Surface,
 )
+from workbench.errors import Unavailable
 from workbench.hookspecs import hookimpl
 
 __version__ = "0.1.0"
@@ -33,5 +34,6 @@ __all__ = [
     "Remedy",
     "Schedule",
     "Surface",
+    "Unavailable",
     "hookimpl",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,9 @@ def rate_factor(
 
         return number
 
-    factor = blamed(lambda clock: registry.make("schedule", reference, clock), "schedule", reference["use"])
+    settings = {key: value for key, value in reference.items() if key != "use"}
+    schedule = partial(registry.get("schedule", reference["use"]).factory, **settings)
+    factor = blamed(schedule, "schedule", reference["use"])
     for name, remedy in remedies:
         with blame(registry, "remedy", name):
             edited = remedy.edit_schedule(factor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -13,8 +13,16 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-type_names = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-Value = bool | int | float | str
+LONGEST = 10_000  # characters of a setting that is a text
+Interval = tuple[float, float]
+Value = bool | int | float | str | Interval
+type_names = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    tuple: "two numbers, the lower first",
+}
 
 
 def plain(number: float) -> str:
@@ -26,9 +34,12 @@ def plain(number: float) -> str:
 class Param:
     """One setting of a component; widgets, command line, checks and docs are all derived from it.
 
-    The type of ``default`` (bool, int, float or str) is the type of the setting. ``low`` and ``high``
-    are inclusive bounds, ``scale`` tells widgets how to step ("log" for rates), ``choices`` lists all
-    allowed values. Raises ``ValueError`` when the default itself is not allowed.
+    The type of ``default`` (bool, int, float, str, or a pair of floats for an interval) is the type of
+    the setting. ``low`` and ``high`` are inclusive bounds, ``scale`` tells widgets how to step ("log" for
+    rates), ``choices`` lists all allowed values. ``search`` is the range that is worth trying, within the
+    bounds: tuning draws from it, sweeps begin with it. ``rule`` raises ``ValueError`` for a value that is
+    not allowed although it has the right type and lies within the bounds.
+    Raises ``ValueError`` when the default itself is not allowed.
     """
 
     name: str
@@ -38,21 +49,36 @@ class Param:
     scale: Literal["linear", "log"] = "linear"
     choices: Sequence[Value] = ()
     help: str = ""
+    search: Interval | None = None
+    rule: Callable[[Any], Any] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "choices", tuple(self.choices))
         if not isinstance(self.name, str) or not self.name.isidentifier() or self.name == "use":
             raise ValueError(f"Param name {self.name!r} is not a usable name: use letters, digits and _")
         if type(self.default) not in type_names:
-            raise ValueError(f"Param {self.name!r}: the default {self.default!r} is not a bool, int, float or str")
+            raise ValueError(
+                f"Param {self.name!r}: the default {self.default!r} is not a bool, int, float, str or pair"
+            )
         if self.scale not in ("linear", "log"):
             raise ValueError(f"Param {self.name!r}: scale {self.scale!r} is neither 'linear' nor 'log'")
         if self.scale == "log" and (self.low is None or self.low < 0):
             raise ValueError(f"Param {self.name!r}: a log scale needs low >= 0")
+        if self.search is not None:
+            self._check_search(self.search)
         try:
             self.check(self.default)
         except ValueError as error:
             raise ValueError(f"Param {self.name!r}: the default {error}") from None
+
+    def _check_search(self, search: Any) -> None:
+        if type(self.default) not in (int, float):
+            raise ValueError(f"Param {self.name!r}: search is for numbers only")
+        for bound in pair(f"Param {self.name!r}", "search", search):
+            if (self.low is not None and bound < self.low) or (self.high is not None and bound > self.high):
+                raise ValueError(f"Param {self.name!r}: search = {search} goes beyond {self.allowed}")
+        if search[0] >= search[1] or (self.scale == "log" and search[0] <= 0):
+            raise ValueError(f"Param {self.name!r}: search = {search} must begin below its end, on a log scale above 0")
 
     @property
     def allowed(self) -> str:
@@ -75,17 +101,28 @@ class Param:
             value = float(value) if abs(value) < 2**1000 else math.inf
         if wanted is int and type(value) is float and value.is_integer():
             value = int(value)
-        right = type(value) is wanted
+        if wanted is tuple and isinstance(value, list | tuple):
+            value = tuple(float(v) if type(v) is int and abs(v) < 2**1000 else v for v in value)
+        right = type(value) is wanted and (not isinstance(value, tuple) or is_pair(value))
         if right and self.choices:
             right = value in self.choices
         if right and isinstance(value, int | float) and not isinstance(value, bool):
             right = math.isfinite(value)
             right = right and (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
-        if right and isinstance(value, str):
-            right = len(value) <= 10_000
+        if isinstance(value, str) and len(value) > LONGEST:
+            raise ValueError(f"a text of {len(value)} characters is not allowed; allowed: at most {LONGEST}")
+        if right and isinstance(value, tuple):
+            right = value[0] < value[1]
         if not right:
             raise ValueError(f"{value!r:.80} is not allowed; allowed: {self.allowed}")
+        if self.rule is not None:
+            self.rule(value)
         return value  # type: ignore[no-any-return]
+
+
+def is_pair(value: Sequence[Any]) -> bool:
+    """Whether it is two finite numbers."""
+    return len(value) == 2 and all(type(number) is float and math.isfinite(number) for number in value)
 
 
 @dataclass(frozen=True)
@@ -97,6 +134,7 @@ class Component:
     """
 
     kind: ClassVar[str] = "component"
+    hosted: ClassVar[Sequence[str]] = ()  # settings that the bench itself obeys; the factory is not given them
 
     name: str
     factory: Callable[..., Any]
@@ -146,11 +184,27 @@ class Optimizer(Component):
 
     ``critical_rate(curvature, **settings)``, where a closed form is known, gives the learning rate above
     which a descent on a quadratic with that largest Hessian eigenvalue diverges.
+
+    What it asks for: ``needs_closure``, its step evaluates the loss itself; ``least_dim``, the fewest
+    dimensions that a tensor of parameters may have (a point on a surface has 1); ``modes``, it has
+    ``train()`` and ``eval()``, and the weights to judge are those after ``eval()``. ``licence`` is named
+    where it is not a permissive one.
     """
 
     kind: ClassVar[str] = "optimizer"
 
     critical_rate: Callable[..., float] | None = None
+    needs_closure: bool = False
+    least_dim: int = 0
+    modes: bool = False
+    licence: str = ""
+
+    @property
+    def off_surface(self) -> str:
+        """Why it cannot descend on a surface, or an empty text."""
+        if self.least_dim > 1:
+            return f"it works on tensors of at least {self.least_dim} dimensions, and a point on a surface has 1"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -189,39 +243,58 @@ class Schedule(Component):
     kind: ClassVar[str] = "schedule"
 
 
-Interval = tuple[float, float]
-
-
 @dataclass(frozen=True)
 class Surface(Component):
     """``factory(x, y, **settings) -> value``: torch tensors of one shape in, the same shape out.
 
     ``x`` and ``y`` are the intervals to draw, ``start`` the usual start, ``minima`` the known minima,
-    the lowest first.
+    the lowest first: points, or ``minima(**settings)`` that gives them.
+
+    Every surface has the settings ``x``, ``y`` (another part of the plane) and ``noise`` (the standard
+    deviation of what is added to each gradient) besides its own; the factory is not given them.
     """
 
     kind: ClassVar[str] = "surface"
+    hosted: ClassVar[Sequence[str]] = ("x", "y", "noise")
 
     x: Interval = (-2.0, 2.0)
     y: Interval = (-2.0, 2.0)
     start: tuple[float, float] = (1.0, 1.0)
-    minima: Sequence[tuple[float, float]] = ()
+    minima: Sequence[tuple[float, float]] | Callable[..., Sequence[tuple[float, float]]] = ()
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         for key in ("x", "y", "start"):
-            object.__setattr__(self, key, pair(self.name, key, getattr(self, key)))
+            object.__setattr__(self, key, pair(f"surface {self.name!r}", key, getattr(self, key)))
         for key, (low, high) in (("x", self.x), ("y", self.y)):
             if low >= high:
                 raise ValueError(
                     f"surface {self.name!r}: {key} = [{plain(low)}, {plain(high)}] must begin below its end"
                 )
-        if not isinstance(self.minima, Iterable):
-            raise TypeError(f"surface {self.name!r}: minima = {self.minima!r:.80} is not a list of points")
-        object.__setattr__(self, "minima", tuple(pair(self.name, "minima", point) for point in self.minima))
+        if not callable(self.minima):
+            object.__setattr__(self, "minima", self.checked(self.minima))
+        own = (
+            Param("x", self.x, help="the part of the plane that is drawn, and in which a minimum is looked for"),
+            Param("y", self.y, help="the part of the plane that is drawn, and in which a minimum is looked for"),
+            Param("noise", 0.0, low=0.0, high=1e6, help="standard deviation of the noise in each gradient"),
+        )
+        object.__setattr__(self, "params", (*tuple(self.params), *own))
+        super().__post_init__()
+
+    def minima_of(self, settings: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
+        """The known minima with these settings, the lowest first."""
+        if not callable(self.minima):
+            return tuple(self.minima)
+        given = {key: value for key, value in settings.items() if key not in ("use", *self.hosted)}
+        return self.checked(self.minima(**given))
+
+    def checked(self, minima: Any) -> tuple[tuple[float, float], ...]:
+        """Points, or an error that says whose they are."""
+        if not isinstance(minima, Iterable):
+            raise TypeError(f"surface {self.name!r}: minima = {minima!r:.80} is not a list of points")
+        return tuple(pair(f"surface {self.name!r}", "minima", point) for point in minima)
 
 
-def pair(surface: str, key: str, given: Any) -> tuple[float, float]:
+def pair(owner: str, key: str, given: Any) -> tuple[float, float]:
     """Two finite numbers, or ``ValueError`` that says whose they are."""
     try:
         first, second = (float(number) for number in given)
@@ -229,7 +302,7 @@ def pair(surface: str, key: str, given: Any) -> tuple[float, float]:
     except (TypeError, ValueError):
         right = False
     if not right:
-        raise ValueError(f"surface {surface!r}: {given!r:.80} in {key} is not two finite numbers")
+        raise ValueError(f"{owner}: {given!r:.80} in {key} is not two finite numbers")
     return first, second
 
 

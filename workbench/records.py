@@ -19,18 +19,37 @@ TABLES: dict[str, dict[str, str]] = {
         "final_accuracy": "float64",  # test split
         "best_accuracy": "float64",
         "value": "float64",  # of the surface, where the descent ended
+        "evaluations": "float64",  # of the gradient, in a descent
+        "state_bytes": "float64",  # what the optimizer keeps besides the two coordinates
         "seconds": "float64",
         "message": "str",
     },
     "path": {"step": "int64", "x": "float64", "y": "float64", "value": "float64", "lr": "float64"},
+    "state": {  # what moves a descent from each step on: "gradient", "move", and what the optimizer keeps
+        "step": "int64",
+        "name": "str",
+        "x": "float64",
+        "y": "float64",
+    },
     "sweep": {
         "parameter": "str",
         "setting": "float64",
+        "parameter_2": "str",  # of a map; else empty
+        "setting_2": "float64",
         "outcome": "str",
         "steps_to_tolerance": "float64",  # NaN: never got there
         "value": "float64",
         "x": "float64",
         "y": "float64",
+        "minimum": "int64",  # the one it ended at: 1 is the lowest, 0 none
+    },
+    "trials": {
+        "trial": "int64",  # from 1, in the order in which they were drawn
+        "settings": "str",  # as the TOML of an experiment spells them
+        "outcome": "str",
+        "steps_to_tolerance": "float64",
+        "value": "float64",
+        "evaluations": "float64",
     },
     "curve": {
         "step": "int64",
@@ -63,6 +82,8 @@ def frame(table: str, rows: Rows, who: bool = False) -> pd.DataFrame:
     columns = (WHO if who else {}) | TABLES[table]
     made = pd.DataFrame(rows if isinstance(rows, pd.DataFrame) else list(rows)).reindex(columns=list(columns))
     for column, kind in columns.items():
+        if made[column].dtype == kind:
+            continue
         if kind == "str":
             made[column] = made[column].astype(object).where(made[column].notna(), "").astype("str")
         elif kind == "int64":
@@ -74,6 +95,8 @@ def frame(table: str, rows: Rows, who: bool = False) -> pd.DataFrame:
 
 def label(table: str, rows: pd.DataFrame, variant: str, seed: int) -> pd.DataFrame:
     """Put variant and seed in front of a run's rows, which are typed already."""
+    if len(rows.columns) != len(TABLES[table]):
+        rows = frame(table, rows)  # written before a column was added
     made = rows[list(TABLES[table])].copy(deep=False)
     made.insert(0, "variant", pd.Series(variant, index=made.index, dtype="str"))
     made.insert(1, "seed", pd.Series(seed, index=made.index, dtype="int64"))

@@ -28,7 +28,7 @@ from workbench.components import (
     hook_names,
 )
 from workbench.discovery import Source, digest, find, fingerprint, import_source, module_files, patience, version
-from workbench.errors import UnknownComponent, allowed_names
+from workbench.errors import Unavailable, UnknownComponent, allowed_names
 
 log = logging.getLogger("workbench.registry")
 
@@ -44,11 +44,18 @@ class Plugin:
     digest: str = ""  # of its source files: a changed plugin makes other numbers
     components: list[tuple[str, str]] = field(default_factory=list)  # (kind, name)
     errors: list[str] = field(default_factory=list)
+    unavailable: str = ""  # what it needs and does not find: then it registers nothing, and nothing is wrong with it
+    left_out: dict[tuple[str, str], str] = field(default_factory=dict)  # (kind, name) of what it could offer: why not
 
     @property
     def identity(self) -> str:
         """Name, version and source: what a number made with this plugin depends on."""
         return f"{self.name} {self.version} {self.digest}"
+
+    @property
+    def said(self) -> int:
+        """How many things it registered, left out or failed at: a hook that adds none of them is a mistake."""
+        return len(self.components) + len(self.left_out) + len(self.errors)
 
 
 class Registry:
@@ -73,10 +80,18 @@ class Registry:
         """The component, or ``UnknownComponent`` with the nearest name and with plugins that failed."""
         found = self._components[kind].get(name)
         if found is None:
-            failed = [plugin.name for plugin in self.plugins if plugin.errors]
-            hint = f" (plugins with errors: {', '.join(failed)})" if failed else ""
-            raise UnknownComponent(f"unknown {kind} {name!r:.80}; {allowed_names(name, self.names(kind))}{hint}")
+            raise UnknownComponent(self._why_not(kind, name))
         return found
+
+    def _why_not(self, kind: str, name: str) -> str:
+        for plugin in self.plugins:
+            if reason := plugin.left_out.get((kind, name)):
+                return f"plugin {plugin.name!r} leaves {kind} {name!r} out: {reason}"
+        failed = [plugin.name for plugin in self.plugins if plugin.errors]
+        absent = [f"{plugin.name}: {plugin.unavailable}" for plugin in self.plugins if plugin.unavailable]
+        hint = f" (plugins with errors: {', '.join(failed)})" if failed else ""
+        hint += f" (plugins not available: {'; '.join(absent)})" if absent else ""
+        return f"unknown {kind} {name!r:.80}; {allowed_names(name, self.names(kind))}{hint}"
 
     def owner(self, kind: str, name: str) -> Plugin:
         """The plugin that registered the component."""
@@ -100,7 +115,8 @@ class Registry:
     def make(self, kind: str, reference: dict[str, Any], *arguments: Any) -> Any:
         """Build a component from ``{"use": name, **settings}``; a failure names the plugin."""
         component = self.get(kind, reference["use"])
-        settings = {key: value for key, value in reference.items() if key != "use"}
+        hosted = ("use", *getattr(component, "hosted", ()))
+        settings = {key: value for key, value in reference.items() if key not in hosted}
         with blame(self, kind, reference["use"]):
             if kind == "remedy":
                 return component(**settings)
@@ -147,7 +163,7 @@ class Registry:
 
     def _call(self, kind: str, hook: str, plugin: Plugin, module: ModuleType) -> None:
         others = [other for other in self._manager.get_plugins() if other is not module]
-        known = len(plugin.components) + len(plugin.errors)
+        known = plugin.said
         try:
             returned = self._manager.subset_hook_caller(hook, others)(register=Register(self, kind, plugin))
         except KeyboardInterrupt:
@@ -158,7 +174,7 @@ class Registry:
             return
         if returned:
             plugin.errors.append(f"{hook} returned {returned[0]!r:.80}; hand it to register(...) instead")
-        elif len(plugin.components) + len(plugin.errors) == known:
+        elif plugin.said == known:
             plugin.errors.append(f"{hook} registered nothing; call register(...) in it, once for each {kind}")
 
     def add(self, kind: str, component: AnyComponent, plugin: Plugin) -> None:
@@ -196,6 +212,10 @@ class Register:
     def __call__(self, component: AnyComponent) -> None:
         """Register one component; what is wrong with it is noted and the next one goes on."""
         self._registry.add(self._kind, component, self._plugin)
+
+    def left_out(self, name: str, reason: str) -> None:
+        """Say why something that the plugin could be expected to offer is not registered: people will ask."""
+        self._plugin.left_out[self._kind, name] = reason
 
 
 def wrong_type(kind: str, component: Any) -> str:
@@ -247,6 +267,10 @@ def load_one(registry: Registry, source: Source) -> None:
         plugin.version = version(source, module)
     except KeyboardInterrupt:
         raise
+    except Unavailable as missing:
+        log.info("plugin %s is not available: %s", plugin.name, missing)
+        plugin.unavailable = " ".join(str(missing).split()) or "it does not say why"
+        registry.plugins.append(plugin)
     except BaseException as error:  # SystemExit too
         log.info("plugin %s", plugin.name, exc_info=True)
         plugin.errors.append(f"could not be imported: {describe(error, plugin.path)}")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from workbench import Optimizer, Remedy
+from workbench import Optimizer, Remedy, Surface
 from workbench.descent.limits import limit
 from workbench.descent.simulate import execute
 from workbench.errors import WorkbenchError
@@ -170,7 +170,7 @@ def test_failing_optimizer_is_named_and_its_path_is_kept(registry, run_of, added
     recorder = MemoryRecorder()
     with pytest.raises(WorkbenchError, match="optimizer 'late' of plugin 'trial' failed: RuntimeError: out of luck"):
         execute(run_of(base={"optimizer": "late"}), registry, recorder)
-    assert len(recorder.table("path")) == 9
+    assert recorder.table("path")["step"].tolist() == list(range(10))  # it was at step 9 when it failed
 
 
 def test_optimizers_that_need_their_closure(registry, run_of, added):
@@ -246,8 +246,9 @@ def test_remedies_act_in_their_order(registry, run_of, added):
     assert path["lr"][1] == pytest.approx(0.0615)
 
 
-def test_a_start_without_a_finite_value_is_a_result(descend):
-    summary, path = descend({"use": "sgd", "lr": 0.01}, task={"start": [1e308, 1e308]})
+def test_a_start_without_a_finite_value_is_a_result(descend, added):
+    added("surface", Surface("hole", lambda x, y: x.log() ** 2 + y**2, start=(-1, 1), minima=[(1, 0)]))
+    summary, path = descend({"use": "sgd", "lr": 0.01}, task={"surface": "hole"})
     assert (summary["outcome"], summary["steps"]) == ("diverged", 0)
     assert len(path) == 1
 
@@ -284,3 +285,84 @@ def test_stopping_leaves_a_path(registry, run_of):
     summary = execute(run_of(base={"optimizer": {"use": "sgd", "lr": 0.01}}), registry, recorder)
     assert (summary["outcome"], summary["steps"]) == ("stopped", 5)
     assert recorder.table("path")["step"].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def states(recorder, name):
+    table = recorder.table("state")
+    return table[table["name"] == name][["x", "y"]].to_numpy()
+
+
+def test_what_the_optimizer_keeps_is_recorded_at_every_step(registry, run_of):
+    recorder = MemoryRecorder()
+    task = {"steps": 12, "start": [-1.5, 1.7]}
+    summary = execute(run_of(task=task, base={"optimizer": {"use": "adam", "lr": 0.1}}), registry, recorder)
+    path = recorder.table("path")[["x", "y"]].to_numpy()
+    gradient = path[:-1] * [40, 4]
+    np.testing.assert_allclose(states(recorder, "gradient"), gradient, rtol=1e-12)
+    np.testing.assert_allclose(states(recorder, "move"), np.diff(path, axis=0), rtol=1e-9, atol=1e-15)
+    mean, square = np.zeros(2), np.zeros(2)
+    for index, slope in enumerate(gradient):
+        mean = 0.9 * mean + 0.1 * slope
+        square = 0.999 * square + 0.001 * slope**2
+        np.testing.assert_allclose(states(recorder, "exp_avg")[index], mean, rtol=1e-9)
+        np.testing.assert_allclose(states(recorder, "exp_avg_sq")[index], square, rtol=1e-9)
+    assert states(recorder, "step")[:, 0].tolist() == list(range(1, 13))  # Adam's own count
+    assert (summary["evaluations"], summary["state_bytes"]) == (12, 2 * 16 + 4)  # two pairs of doubles, one count
+
+
+def test_noise_is_the_same_for_every_variant_of_a_seed(registry, run_of):
+    def gradients(optimizer, seed):
+        recorder = MemoryRecorder()
+        task = {"steps": 5, "start": [0.0, 0.0], "surface": {"use": "quadratic", "noise": 2.0}}
+        execute(run_of(seeds=[seed], task=task, base={"optimizer": optimizer}), registry, recorder)
+        path = recorder.table("path")[["x", "y"]].to_numpy()[:-1]
+        return states(recorder, "gradient") - path * [40, 4]
+
+    noise = gradients({"use": "sgd", "lr": 1e-3}, 1)
+    np.testing.assert_allclose(noise, gradients({"use": "adam", "lr": 1e-3}, 1), atol=1e-12)
+    assert not np.allclose(noise, gradients({"use": "sgd", "lr": 1e-3}, 2))
+
+
+def test_noise_has_the_deviation_that_is_asked_for():
+    from workbench.descent.simulate import noise_of
+
+    noise = noise_of(20_000, 3).numpy()
+    assert noise.mean(axis=0) == pytest.approx([0, 0], abs=4 / math.sqrt(20_000))
+    assert noise.std(axis=0) == pytest.approx([1, 1], abs=4 / math.sqrt(40_000))
+
+
+def test_a_random_start_is_drawn_from_the_domain_for_each_seed(registry, run_of):
+    starts = set()
+    for seed in range(20):
+        recorder = MemoryRecorder()
+        surface = {"use": "quadratic", "x": [-1, 0], "y": [1, 2]}
+        run = run_of(seeds=[seed], task={"steps": 1, "start": "random", "surface": surface})
+        execute(run, registry, recorder)
+        x, y = recorder.table("path").loc[0, ["x", "y"]]
+        assert -1 <= x <= 0
+        assert 1 <= y <= 2
+        starts.add((x, y))
+    assert len(starts) == 20
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ({"start": [5, 0]}, r"start = \[5, 0\] lies outside .* allowed: x from -2 to 2, or draw more"),
+        ({"steps": 1_000_000}, r"task.steps = 1000000: not allowed; allowed: a whole number from 1 to 100000"),
+        ({"surface": {"use": "quadratic", "x": [1, 1]}}, "allowed: two numbers, the lower first"),
+    ],
+)
+def test_absurd_tasks_are_refused(run_of, task, message):
+    with pytest.raises(WorkbenchError, match=message):
+        run_of(task=task)
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1e300])
+def test_absurd_rates_are_refused(run_of, rate):
+    with pytest.raises(WorkbenchError, match=r"optimizer.lr: .* allowed: a number from 0 to 1000000"):
+        run_of(base={"optimizer": {"use": "sgd", "lr": rate}})
+
+
+def test_a_rate_of_zero_is_stuck(descend):
+    assert descend({"use": "sgd", "lr": 0})[0]["outcome"] == "stuck"

@@ -6,10 +6,12 @@ import torch
 
 from workbench import Optimizer, Param, Remedy
 from workbench.descent import batch
+from workbench.descent.limits import limit as critical_rate
 from workbench.descent.simulate import execute as descend
-from workbench.descent.sweep import critical_rate, execute, settings_of
+from workbench.descent.sweep import execute, settings_of
 from workbench.errors import WorkbenchError
 from workbench.experiment import parse, resolve
+from workbench.experiment.axes import put
 from workbench.records import MemoryRecorder
 from workbench.registry import Plugin
 
@@ -85,20 +87,19 @@ def test_settings_out_of_bounds_are_left_out(sweep):
     assert "5 outside the allowed range left out" in summary["message"]
 
 
-def test_no_allowed_setting_is_an_error_that_says_so(registry, run_of):
-    run = run_of("sweep", base={"optimizer": "sgd"}, sweep={"low": -2.0, "high": -1.0})
-    with pytest.raises(WorkbenchError, match="lr of optimizer 'sgd' allows a number from 0 to 1000000"):
-        settings_of(run, registry)
+def test_no_allowed_setting_is_an_error_that_says_so(run_of):
+    with pytest.raises(WorkbenchError, match="sweep from -2 to -1: lr allows a number from 0 to 1000000"):
+        run_of("sweep", base={"optimizer": "sgd"}, sweep={"low": -2.0, "high": -1.0})
 
 
 def test_settings_on_a_log_scale(registry, run_of):
     run = run_of("sweep", base={"optimizer": "sgd"}, sweep={"low": 1e-4, "high": 1.0, "count": 5, "scale": "log"})
-    assert settings_of(run, registry) == pytest.approx([1e-4, 1e-3, 1e-2, 0.1, 1])
+    assert settings_of(run, registry)["lr"] == pytest.approx([1e-4, 1e-3, 1e-2, 0.1, 1])
 
 
 def test_memory_is_bounded_by_parts(monkeypatch, sweep):
     whole = sweep({"use": "adam"}, count=16)[1]
-    monkeypatch.setattr("workbench.descent.sweep.CELLS", 61 * 5)
+    monkeypatch.setattr("workbench.descent.rows.CHUNK", 5)
     assert sweep({"use": "adam"}, count=16)[1].equals(whole)
 
 
@@ -121,14 +122,14 @@ def test_limit_parts_convergence_from_divergence(registry, run_of, sweep, settin
 
 
 def test_no_limit_where_none_is_known(registry, run_of):
-    def limit(kind="sweep", **keys):
+    def limit(kind="descent", **keys):
         return critical_rate(run_of(kind, **keys), registry)
 
     assert limit(base={"optimizer": "adam"}) is None
     assert limit(base={"optimizer": "sgd"}, task={"surface": "ripples"}) is None
     assert limit(base={"optimizer": "sgd", "schedule": "step"}) is None
-    assert limit(base={"optimizer": "sgd"}, sweep={"parameter": "momentum"}) is None
-    assert limit("descent", base={"optimizer": "sgd"}) == pytest.approx(0.05)
+    assert limit(base={"optimizer": "sgd"}, kind="sweep", sweep={"parameter": "momentum"}) is None
+    assert limit(base={"optimizer": "sgd"}) == pytest.approx(0.05)
 
 
 class Converts(torch.optim.SGD):
@@ -196,7 +197,7 @@ def test_unruly_optimizers_give_the_numbers_of_plain_runs(registry, sweep, made,
         registry._components["optimizer"].pop(name)
 
 
-def test_remedies_are_run_one_by_one(registry, sweep):
+def test_remedies_go_along_in_one_pass(registry, sweep):
     class Halve(Remedy):
         name = "halve"
 
@@ -208,8 +209,101 @@ def test_remedies_are_run_one_by_one(registry, sweep):
         summary, table, _ = sweep({"use": "sgd"}, low=0.09, high=0.11, count=2, steps=200, remedies=["halve"])
     finally:
         registry._components["remedy"].pop("halve")
-    assert "one by one" in summary["message"]
+    assert "one by one" not in summary["message"]
     assert table["outcome"].tolist() == ["converged", "diverged"]  # the limit has doubled
+
+
+@pytest.mark.parametrize("most", [1.0, 1000.0])
+def test_what_puts_rows_together_is_run_one_by_one_however_seldom_it_acts(registry, sweep, most):
+    remedy = {"use": "clip_norm", "max_norm": most}
+    summary, table, run = sweep({"use": "sgd"}, low=0.1, high=0.4, count=4, steps=30, remedies=[remedy])
+    assert "one by one, because" in summary["message"]
+    assert "several rows together" in summary["message"]
+    for row in table.itertuples():
+        assert row.value == pytest.approx(one_by_one(registry, run, row.setting)[1]["value"], rel=1e-9)
+
+
+def descent_of(registry, run, **changes):
+    """The plain descent of one cell."""
+    task, base = run.task, run.base
+    for name, value in changes.items():
+        base, task = put(base, task, name.replace("__", "."), value)
+    recorder = MemoryRecorder()
+    plain = {"kind": "descent", "seeds": [run.seed], "task": task, "base": base}
+    return descend(resolve(parse(plain), registry)[0], registry, recorder), recorder.table("path").iloc[-1]
+
+
+def the_map(registry, run_of, first, second, **keys):
+    recorder = MemoryRecorder()
+    run = run_of("sweep", sweep=first | {"second": second}, **keys)
+    return execute(run, registry, recorder), recorder.table("sweep"), run
+
+
+def test_every_cell_of_a_map_equals_the_plain_run(registry, run_of):
+    first = {"parameter": "lr", "low": 0.01, "high": 0.12, "count": 4}
+    second = {"parameter": "momentum", "low": 0.0, "high": 0.9, "count": 3}
+    summary, table, run = the_map(registry, run_of, first, second, task={"steps": 60})
+    assert "one by one" not in summary["message"]
+    assert table["setting"].tolist() == pytest.approx(list(np.linspace(0.01, 0.12, 4)) * 3)
+    assert table["setting_2"].tolist() == pytest.approx(np.repeat([0.0, 0.45, 0.9], 4))
+    for row in table.itertuples():
+        alone, last = descent_of(registry, run, lr=row.setting, momentum=row.setting_2)
+        assert alone["outcome"] == row.outcome
+        assert (row.value, row.x, row.y) == pytest.approx(tuple(last[["value", "x", "y"]]), rel=1e-5)
+
+
+def test_numbers_of_the_surface_are_axes_like_others(registry, run_of):
+    first = {"parameter": "surface.condition", "low": 1.0, "high": 100.0, "count": 3, "scale": "log"}
+    second = {"parameter": "surface.noise", "low": 0.0, "high": 1.0, "count": 2}
+    base = {"optimizer": {"use": "rmsprop", "lr": 0.05}}
+    summary, table, run = the_map(registry, run_of, first, second, task={"steps": 40}, base=base, seeds=[5])
+    assert "one by one" not in summary["message"]
+    for row in table.itertuples():
+        alone, last = descent_of(registry, run, surface__condition=row.setting, surface__noise=row.setting_2)
+        assert alone["outcome"] == row.outcome
+        assert row.value == pytest.approx(last["value"], rel=1e-5, abs=1e-12)
+
+
+def test_a_setting_that_the_optimizer_refuses_fails_alone(registry, sweep):
+    optimizer = {"use": "sgd", "lr": 0.01, "nesterov": True}  # torch refuses a momentum of 0 with it
+    summary, table, _ = sweep(optimizer, parameter="momentum", low=0.0, high=0.9, count=4, steps=30)
+    assert table["outcome"].tolist()[0] == "failed"
+    assert "failed" not in table["outcome"].tolist()[1:]
+    assert "1 failed: optimizer 'sgd'" in summary["message"]
+
+
+def test_basins_name_the_minimum_that_a_start_leads_to(registry, run_of):
+    low, high = -2.4, 2.4
+    first = {"parameter": "start.x", "low": low, "high": high, "count": 3}
+    second = {"parameter": "start.y", "low": low, "high": high, "count": 25}
+    base = {"optimizer": {"use": "sgd", "lr": 0.002}}
+    task = {"surface": "ripples", "steps": 3000}
+    summary, table, _ = the_map(registry, run_of, first, second, base=base, task=task)
+    assert "starts converge" in summary["message"]
+    # gradient flow in y alone: 20 y + 50 cos 5y = 0 has maxima between the minima, found by bisection
+    tops = [-1.0271, 0.3416, 1.7229]  # roots with negative curvature
+    for top in tops:
+        assert 20 * top + 50 * np.cos(5 * top) == pytest.approx(0, abs=0.05)
+        assert 20 - 250 * np.sin(5 * top) < 0
+    order = {0: 3, 1: 1, 2: 2, 3: 4}  # from below: -1.447 is the third lowest, -0.29 the lowest, 0.87, 2.01
+    for row in table.itertuples():
+        expected = order[int(np.searchsorted(tops, row.setting_2))]
+        assert row.minimum == expected, (row.setting_2, row.y)
+    assert (table["outcome"] == "converged").equals(table["minimum"] == 1)
+
+
+def test_both_modes_of_an_optimizer_go_in_one_pass(registry, run_of):
+    if "schedule_free_sgd" not in registry.names("optimizer"):
+        pytest.skip("no optimizer with two modes is there")
+    first = {"parameter": "lr", "low": 0.01, "high": 0.04, "count": 3}
+    recorder = MemoryRecorder()
+    run = run_of("sweep", sweep=first, task={"steps": 40}, base={"optimizer": "schedule_free_sgd"})
+    summary = execute(run, registry, recorder)
+    assert "one by one" not in summary["message"]
+    for row in recorder.table("sweep").itertuples():
+        alone, last = descent_of(registry, run, lr=row.setting)
+        assert alone["outcome"] == row.outcome
+        assert row.value == pytest.approx(last["value"], rel=1e-5)
 
 
 def test_stopping_a_sweep(registry, run_of):

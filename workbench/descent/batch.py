@@ -1,9 +1,10 @@
-"""All settings of a sweep in one pass, checked against the plain loop before it is trusted."""
+"""Many descents in one pass, each a row of one tensor; checked against the plain loop before it is trusted."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,24 @@ import torch
 from torch import Tensor
 
 from workbench.descent.column import Broadcast, Column, MixedError
-from workbench.descent.outcomes import Floats
-from workbench.descent.simulate import Mover
+from workbench.descent.mover import Mover, Slope
+from workbench.descent.outcomes import Floats, Judge, Outcomes
+from workbench.descent.simulate import noise_of, start_of
 from workbench.descent.surface import Landscape
 from workbench.errors import WorkbenchError
-from workbench.records import Recorder
+from workbench.experiment import Run
+from workbench.experiment.axes import put
 from workbench.registry import Registry
 
 CHECK_STEPS = 25
 CHECK_ROWS = 5
 CLOSE = 1e-9  # relative; both ways differ by rounding only
 MIXED = "mixed"
+SPLITS = 16  # how often the rows are parted because they need different branches of an optimizer
+KEPT = 1000  # verdicts that are remembered
 _verdicts: dict[str, str] = {}
+
+Columns = Mapping[str, Floats]  # a number's name, as in a sweep -> its value in each row
 
 
 class StopError(Exception):
@@ -30,115 +37,218 @@ class StopError(Exception):
 
 
 class BatchError(Exception):
-    """Why the settings cannot be run in one pass."""
+    """Why the rows cannot be run in one pass."""
 
 
-def with_setting(base: dict[str, Any], parameter: str, value: Any) -> dict[str, Any]:
-    """The base with another value for one setting of its optimizer."""
-    return base | {"optimizer": base["optimizer"] | {parameter: value}}
+@dataclass(frozen=True)
+class Ends:
+    """Where descents ended: the outcome of each row, its last place and value (3, rows), and what it cost."""
+
+    outcomes: Outcomes
+    last: Floats
+    evaluations: int
+    refused: str = ""  # how many rows failed, and why the first of them did
 
 
 def run_batch(
-    base: dict[str, Any],
-    task: dict[str, Any],
+    run: Run,
     landscape: Landscape,
-    parameter: str,
-    settings: Floats,
-    recorder: Recorder | None = None,
-) -> tuple[Floats, Floats]:
-    """Positions (steps + 1, 2, rows) and values (steps + 1, rows) of all settings; NaN after a value not finite.
+    columns: Columns,
+    asked: Callable[[], str],
+    sound: bool = False,
+    splits: int = SPLITS,
+) -> Ends:
+    """Descend with every row's own numbers; ``sound``: the composition was checked, with rows like these.
 
-    Raises ``BatchError`` when the optimizer cannot be run so, or gives other numbers than one by one.
+    Raises ``BatchError`` when the optimizer cannot be run so, or gives other numbers than one by one, and
+    ``StopError`` once ``asked`` gives a word.
     """
     try:
-        checked = check(base, landscape.registry, parameter, settings)
-        places_and_heights = advance(base, task, landscape, parameter, settings, recorder)
+        checked = sound or check(run, landscape, columns)
+        ends = advance(run, landscape, columns, asked)
         if not checked:
-            raise BatchError(f"{parameter} decides what the optimizer does, in a way that only single runs show")
-        return places_and_heights
+            raise BatchError("the settings decide what the optimizer does, in a way that only single runs show")
+        return ends
     except WorkbenchError as error:
         cause = error.__cause__
         if not isinstance(cause, MixedError):
             raise BatchError(str(error)) from error
         holds = cause.holds.numpy()
-    parts = [run_batch(base, task, landscape, parameter, settings[part], recorder) for part in (holds, ~holds)]
-    positions = np.empty((task["steps"] + 1, 2, len(settings)))
-    values = np.empty((task["steps"] + 1, len(settings)))
-    for part, (places, heights) in zip((holds, ~holds), parts, strict=True):
-        positions[:, :, part], values[:, part] = places, heights
-    return positions, values
+    if not splits:
+        raise BatchError(f"the optimizer takes more than {SPLITS} different ways with these settings")
+    parts = [
+        run_batch(run, landscape, {name: column[part] for name, column in columns.items()}, asked, splits=splits - 1)
+        for part in (holds, ~holds)
+    ]
+    return joined(parts, holds)
 
 
-def advance(
-    base: dict[str, Any],
-    task: dict[str, Any],
-    landscape: Landscape,
-    parameter: str,
-    settings: Floats,
-    recorder: Recorder | None,
-) -> tuple[Floats, Floats]:
-    """One pass over all settings, each a row of one tensor."""
-    steps, rows = task["steps"], len(settings)
-    at = torch.tensor(task["start"], dtype=torch.float64)[:, None].repeat(1, rows).requires_grad_()
-    positions = torch.full((steps + 1, 2, rows), torch.nan, dtype=torch.float64)
-    values = torch.full((steps + 1, rows), torch.nan, dtype=torch.float64)
-    column = Column(torch.from_numpy(settings))
-    with Broadcast():
-        mover = Mover(with_setting(base, parameter, column), landscape.registry, at, landscape.slope, steps)
+def joined(parts: list[Ends], holds: Any) -> Ends:
+    """The two parts of a split, every row in its place again."""
+
+    def mixed(first: Any, second: Any) -> Any:
+        whole = np.empty((*first.shape[:-1], len(holds)), dtype=first.dtype)
+        whole[..., holds], whole[..., ~holds] = first, second
+        return whole
+
+    one, other = parts
+    keys = ("outcome", "step", "to_tolerance")
+    outcomes = Outcomes(*(mixed(getattr(one.outcomes, key), getattr(other.outcomes, key)) for key in keys))
+    return Ends(outcomes, mixed(one.last, other.last), max(one.evaluations, other.evaluations))
+
+
+def rows_of(columns: Columns) -> int:
+    """How many rows there are."""
+    return len(next(iter(columns.values())))
+
+
+def with_columns(run: Run, columns: Columns) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Base and task with columns for numbers, but for the start."""
+    base, task = run.base, run.task
+    for name, column in columns.items():
+        if not name.startswith("start."):
+            base, task = put(base, task, name, Column(torch.from_numpy(column)))
+    return base, task
+
+
+def with_row(run: Run, columns: Columns, row: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Base and task of one row alone."""
+    base, task = run.base, run.task
+    for name, column in columns.items():
+        base, task = put(base, task, name, float(column[row]))
+    return base, task
+
+
+def starts(run: Run, landscape: Landscape, columns: Columns) -> Tensor:
+    """Where each row starts, shape (2, rows)."""
+    x, y = start_of(run.task, landscape, run.seed)
+    at = torch.tensor([x, y], dtype=torch.float64)[:, None].repeat(1, rows_of(columns))
+    for index, name in enumerate(("start.x", "start.y")):
+        if name in columns:
+            at[index] = torch.from_numpy(columns[name])
+    return at
+
+
+def ground(task: dict[str, Any], landscape: Landscape) -> Landscape:
+    """The landscape of the task: the same one unless a number of the surface is a column."""
+    varied = any(landscape.reference[key] is not value for key, value in task["surface"].items())
+    return Landscape(task["surface"], landscape.registry) if varied else landscape
+
+
+def advance(run: Run, landscape: Landscape, columns: Columns, asked: Callable[[], str]) -> Ends:
+    """One pass over all rows."""
+    steps = run.task["steps"]
+    base, task = with_columns(run, columns)
+    place = ground(task, landscape) if any(name.startswith("surface.") for name in columns) else landscape
+    at = starts(run, landscape, columns).requires_grad_()
+    slope: Slope = place.slope
+    lowest: float | Floats = landscape.lowest
+    if place is not landscape:
+        slope = broadcast(place.slope)
+        lowest = lowest_of(run, landscape, columns)
+    noise = None
+    if isinstance(place.noise, Column) or place.noise:
+        noise = noise_of(steps, run.seed)
+        noise = noise[:, :, None] * place.noise.rows if isinstance(place.noise, Column) else noise * place.noise
+    judge = Judge(rows_of(columns), steps, lowest, run.task["tolerance"], (landscape.x, landscape.y))
+    spread = Broadcast()
+    with spread:
+        mover = Mover(base, landscape.registry, at, slope, steps, noise)
     for index in range(steps):
-        if recorder and recorder.asked():
+        if asked():
             raise StopError
-        positions[index] = at.detach()
-        with Broadcast():
-            values[index], _ = mover.step(index)
-        if not values[index].isfinite().any():
+        values = mover.look(index)
+        here = at.detach()
+        if mover.both:
+            here, values = judged_place(mover, place)
+        if not judge.watch(here.numpy(), values.numpy()):
             break
+        with spread:
+            mover.move(index, values)
     else:
-        positions[steps] = at.detach()
-        with torch.no_grad():
-            values[steps] = landscape(at.detach())
-    ended = ~(values.isfinite() & positions.isfinite().all(dim=1))
-    after = ended.cumsum(dim=0) - ended.to(torch.int64) > 0  # strictly after the first that is not finite
-    values[after] = torch.nan
-    positions[after[:, None].expand_as(positions)] = torch.nan
-    return positions.numpy(), values.numpy()
+        judge.watch(*(tensor.numpy() for tensor in judged_place(mover, place)))
+    return Ends(judge.outcomes(), judge.now, mover.evaluations)
 
 
-def check(base: dict[str, Any], registry: Registry, parameter: str, settings: Floats) -> bool:
-    """Compare the pass with the plain loop on a few settings, once for each optimizer and its settings.
+def judged_place(mover: Mover, landscape: Landscape) -> tuple[Tensor, Tensor]:
+    """The points to judge and their values."""
+    with Broadcast(), torch.no_grad():
+        here = mover.place()
+        return here, landscape(here)
 
-    Raises ``BatchError`` when they differ. False: the few settings cannot go together, so neither can all.
+
+def broadcast(slope: Slope) -> Slope:
+    """A slope that takes columns in its surface's settings."""
+
+    def inside(points: Tensor) -> tuple[Tensor, Tensor]:
+        with Broadcast():
+            return slope(points)
+
+    return inside
+
+
+def lowest_of(run: Run, landscape: Landscape, columns: Columns) -> Floats:
+    """The lowest value of each row's own surface."""
+    names = [name for name in columns if name.startswith("surface.")]
+    every, inverse = np.unique(np.stack([columns[name] for name in names]), axis=1, return_inverse=True)
+    found = np.empty(every.shape[1])
+    for index, values in enumerate(every.T):
+        surface = landscape.reference | {
+            name.removeprefix("surface."): float(value) for name, value in zip(names, values, strict=True)
+        }
+        found[index] = Landscape(surface, landscape.registry).lowest
+    return found[inverse.ravel()]
+
+
+def check(run: Run, landscape: Landscape, columns: Columns) -> bool:
+    """Compare the pass with the plain loop on a few rows, once for each composition.
+
+    Raises ``BatchError`` when they differ. False: the few rows cannot go together, so neither can all.
     """
-    chosen = settings[np.unique(np.linspace(0, len(settings) - 1, CHECK_ROWS).round().astype(int))]
-    owner = registry.owner("optimizer", base["optimizer"]["use"])
-    others = {key: value for key, value in base["optimizer"].items() if key != parameter}
-    key = json.dumps([owner.path, owner.identity, others, base["schedule"], parameter, chosen.tolist()], sort_keys=True)
+    picked = np.unique(np.linspace(0, rows_of(columns) - 1, CHECK_ROWS).round().astype(int))
+    chosen = {name: column[picked] for name, column in columns.items()}
+    registry = landscape.registry
+    owners = sorted({registry.owner(kind, ref["use"]).identity for kind, ref in run.references()})
+    settings = {name: column.tolist() for name, column in chosen.items()}
+    key = json.dumps([owners, run.base, run.task["surface"], settings], sort_keys=True)
     if key not in _verdicts:
-        _verdicts[key] = compare(base, registry, parameter, chosen)
+        if len(_verdicts) >= KEPT:
+            _verdicts.clear()
+        _verdicts[key] = compare(run, landscape, chosen)
     if _verdicts[key] not in ("", MIXED):
         raise BatchError(_verdicts[key])
     return not _verdicts[key]
 
 
-def compare(base: dict[str, Any], registry: Registry, parameter: str, settings: Floats) -> str:
+def compare(run: Run, landscape: Landscape, columns: Columns) -> str:
     """Why the pass is not to be trusted, or an empty text.
 
     Both are given the same gradients, whatever the position: no chaos of a surface can blur a difference.
+    Inside the check nothing may put numbers of several rows together.
     """
+    rows = rows_of(columns)
+    registry = landscape.registry
     generator = torch.Generator().manual_seed(0)
-    gradients = torch.randn(CHECK_STEPS, 2, len(settings), dtype=torch.float64, generator=generator)
-    together = torch.ones(2, len(settings), dtype=torch.float64).requires_grad_()
-    column = Column(torch.from_numpy(settings))
+    gradients = torch.randn(CHECK_STEPS, 2, rows, dtype=torch.float64, generator=generator)
+    begin = starts(run, landscape, columns)
+    base, task = with_columns(run, columns)
     try:
-        with Broadcast():
-            batched = follow(with_setting(base, parameter, column), registry, together, gradients)
+        with Broadcast(rows):
+            batched = follow(base, registry, begin.clone(), gradients)
+            if any(name.startswith("surface.") for name in columns):
+                together = torch.cat([part.reshape(-1, rows) for part in ground(task, landscape).slope(begin)])
     except WorkbenchError as error:
         return MIXED if isinstance(error.__cause__, MixedError) else str(error)
-    for row, setting in enumerate(settings.tolist()):
-        alone = torch.ones(2, dtype=torch.float64).requires_grad_()
-        one = follow(with_setting(base, parameter, setting), registry, alone, gradients[:, :, row])
+    for row in range(rows):
+        alone, own = with_row(run, columns, row)
+        named = ", ".join(f"{name} = {column[row]:g}" for name, column in columns.items())
+        one = follow(alone, registry, begin[:, row].clone(), gradients[:, :, row])
         if not torch.allclose(batched[:, :, row], one, rtol=CLOSE, atol=1e-12, equal_nan=True):
-            return f"at {parameter} = {setting:g} one pass over all settings gives other numbers than one by one"
+            return f"at {named} one pass over all settings gives other numbers than one by one"
+        if any(name.startswith("surface.") for name in columns):
+            single = torch.cat([part.reshape(-1) for part in ground(own, landscape).slope(begin[:, row])])
+            if not torch.allclose(together[:, row], single, rtol=CLOSE, atol=1e-12, equal_nan=True):
+                return f"at {named} the surface gives other numbers in one pass than one by one"
     return ""
 
 
@@ -148,12 +258,11 @@ def follow(base: dict[str, Any], registry: Registry, parameters: Tensor, gradien
 
     def slope(points: Tensor) -> tuple[Tensor, Tensor]:
         """A plane that tilts anew at each step."""
-        return (points * gradients[index]).sum(dim=0), gradients[index].clone()
+        return points[0] * gradients[index][0] + points[1] * gradients[index][1], gradients[index].clone()
 
-    given: Callable[[Tensor], tuple[Tensor, Tensor]] = slope
-    mover = Mover(base, registry, parameters, given, len(gradients))
+    mover = Mover(base, registry, parameters.requires_grad_(), slope, len(gradients))
     places = torch.empty_like(gradients)
     for index in range(len(gradients)):  # slope reads it
-        mover.step(index)
-        places[index] = parameters.detach()
+        mover.move(index, mover.look(index))
+        places[index] = mover.place()
     return places

@@ -8,7 +8,7 @@ scalar (``alpha=``, ``value=``). Its own float value is NaN: whoever reads that 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -47,9 +47,10 @@ class Column(float):
 
 def decide(holds: Tensor) -> bool:
     """One answer for all rows, or ``MixedError``."""
-    if bool(holds.all()):
+    answers = holds.numpy()
+    if answers.all():
         return True
-    if bool(holds.any()):
+    if answers.any():
         raise MixedError(holds)
     return False
 
@@ -105,17 +106,59 @@ def scaled(name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
 
 
 class Broadcast(TorchFunctionMode):
-    """Inside this mode torch takes columns for scalars and spreads them over the last axis, the rows."""
+    """Inside this mode torch takes columns for scalars and spreads them over the last axis, the rows.
+
+    With ``rows`` it also refuses what puts numbers of several rows together, such as a norm.
+    """
+
+    def __init__(self, rows: int = 0) -> None:
+        super().__init__()
+        self.rows = rows
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Replace columns by tensors that broadcast."""
-        kwargs = kwargs or {}
-        arguments = [plain(argument) for argument in args]
-        if any(isinstance(kwargs.get(key), Column) for key in ("alpha", "value")):
-            name = func.__name__
-            base = name.rstrip("_")
-            if base not in ("add", "sub", "addcmul", "addcdiv") or set(kwargs) - {"alpha", "value"}:
-                raise TypeError(f"torch.{name} cannot take a column of numbers for a scalar")
-            result = scaled(base, arguments, kwargs)
-            return arguments[0].copy_(result) if name.endswith("_") else result
-        return func(*arguments, **{key: plain(value) for key, value in kwargs.items()})
+        for argument in args:
+            if type(argument) is Column:
+                if func is torch.full_like:
+                    return torch.zeros_like(args[0], **(kwargs or {})) + args[1].rows
+                args = tuple(plain(argument) for argument in args)
+                break
+        if kwargs:
+            for value in kwargs.values():
+                if type(value) is Column:
+                    return self._scaled(func, args, kwargs)
+            result = func(*args, **kwargs)
+        else:
+            result = func(*args)
+        if self.rows:
+            self._separate(func, args, result)
+        return result
+
+    def _scaled(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """A function with a column for a scalar keyword."""
+        if not any(type(kwargs.get(key)) is Column for key in ("alpha", "value")):
+            return func(*args, **{key: plain(value) for key, value in kwargs.items()})
+        name = func.__name__
+        base = name.rstrip("_")
+        if base not in ("add", "sub", "addcmul", "addcdiv") or set(kwargs) - {"alpha", "value"}:
+            raise TypeError(f"torch.{name} cannot take a column of numbers for a scalar")
+        result = scaled(base, list(args), kwargs)
+        return args[0].copy_(result) if name.endswith("_") else result
+
+    def _separate(self, func: Any, args: Any, result: Any) -> None:
+        """Raise ``TypeError`` when rows went in and something else than rows came out."""
+        with torch._C.DisableTorchFunction():
+            made = [item for item in flat([result]) if isinstance(item, Tensor)]
+            if all(item.dim() and item.shape[-1] == self.rows for item in made):
+                return
+            if any(isinstance(item, Tensor) and item.dim() and item.shape[-1] == self.rows for item in flat(args)):
+                raise TypeError(f"torch.{func.__name__} puts the numbers of several rows together")
+
+
+def flat(values: Iterable[Any]) -> Iterator[Any]:
+    """What is in lists and tuples, too."""
+    for value in values:
+        if isinstance(value, list | tuple):
+            yield from flat(value)
+        else:
+            yield value

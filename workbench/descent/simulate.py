@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import time
-from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
-from workbench.blame import blame, rate_factor, returned
-from workbench.components import Clock, Remedy
+from workbench.descent.mover import Mover
 from workbench.descent.outcomes import outcome
 from workbench.descent.surface import Landscape
 from workbench.errors import WorkbenchError
@@ -20,137 +20,128 @@ from workbench.experiment import Run
 from workbench.records import Recorder
 from workbench.registry import Registry
 
+INSPECTED = 2_000  # steps up to which a descent records what moved it
 
-class Mover:
-    """An optimizer with its remedies and schedule, at work on one tensor of parameters.
 
-    ``slope(points)`` gives values and gradients at the parameters' place; the loss that an optimizer's
-    closure returns is the sum of the values.
-    """
+def start_of(task: dict[str, Any], landscape: Landscape, seed: int) -> tuple[float, float]:
+    """Where a descent starts; "random" is drawn evenly from the domain, for each seed another."""
+    if task["start"] != "random":
+        x, y = task["start"]
+        return x, y
+    generator = np.random.default_rng(seed)
+    return generator.uniform(*landscape.x), generator.uniform(*landscape.y)
 
-    def __init__(
-        self, base: dict[str, Any], registry: Registry, parameters: Tensor, slope: Callable[..., Any], steps: int
-    ) -> None:
-        self.registry, self.parameters, self.slope, self.steps = registry, parameters, slope, steps
-        self.optimizer_name = base["optimizer"]["use"]
-        self.remedies: list[tuple[str, Remedy]] = [
-            (reference["use"], registry.make("remedy", reference)) for reference in base["remedies"]
-        ]
-        self.optimizer = registry.make("optimizer", base["optimizer"], [parameters])
-        with blame(registry, "optimizer", self.optimizer_name):
-            if not isinstance(self.optimizer, torch.optim.Optimizer):
-                raise TypeError(f"it made a {type(self.optimizer).__name__}, not a torch.optim.Optimizer")
-        for name, remedy in self.remedies:
-            with blame(registry, "remedy", name):
-                self.optimizer = remedy.wrap_optimizer(self.optimizer)
-                returned("wrap_optimizer", self.optimizer, hasattr(self.optimizer, "param_groups"))
-        self.factor = rate_factor(registry, base["schedule"], self.remedies)
-        with blame(registry, "optimizer", self.optimizer_name):
-            self.rates = [group.get("lr") for group in self.optimizer.param_groups]
-            self.wants_closure = bool(inspect.signature(self.optimizer.step).parameters)
 
-    def step(self, index: int) -> tuple[Tensor, float]:
-        """Take step ``index`` (from 0); returns the values before it and the learning rate that was used.
+def noise_of(steps: int, seed: int) -> Tensor:
+    """Standard normal numbers (steps, 2): the noise of every descent with this seed."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(steps, 2, dtype=torch.float64, generator=generator)
 
-        Where no value is finite there is no step to take.
-        """
-        clock = Clock(index, self.steps, index, self.steps)
-        factor = self.factor(clock)
-        groups = self.optimizer.param_groups
-        self.rates += [group.get("lr") for group in groups[len(self.rates) :]]  # some add groups as they go
-        for group, rate in zip(groups, self.rates, strict=False):
-            if rate is not None:
-                group["lr"] = rate * factor
-        values = self._backward(clock)
-        if not values.isfinite().any():
-            return values, math.nan
-        place = self.parameters.detach().clone()
 
-        def closure() -> Tensor:
-            """The loss again; the gradient only anew where the optimizer has moved on by itself."""
-            nonlocal place
-            if torch.equal(place, self.parameters.detach()):
-                return values.sum()
-            place = self.parameters.detach().clone()
-            return self._backward(clock).sum()
+@dataclass
+class Descent:
+    """What one descent did: rows of the tables ``path`` and ``state``, and what it cost."""
 
-        with blame(self.registry, "optimizer", self.optimizer_name):
-            if self.wants_closure:
-                self.optimizer.step(closure)
-            else:
-                self.optimizer.step()
-        for name, remedy in self.remedies:
-            with blame(self.registry, "remedy", name), torch.no_grad():
-                remedy.after_step([self.parameters], clock)
-        rate = self.rates[0]
-        return values, math.nan if rate is None else rate * factor
+    path: list[tuple[float, float, float, float]] = field(default_factory=list)  # x, y, value, lr
+    state: list[tuple[int, str, float, float]] = field(default_factory=list)  # step, name, x, y
+    evaluations: int = 0
+    state_bytes: int = 0
 
-    def _backward(self, clock: Clock) -> Tensor:
-        values, gradient = self.slope(self.parameters.detach())
-        self.parameters.grad = gradient
-        for name, remedy in self.remedies:
-            with blame(self.registry, "remedy", name), torch.no_grad():
-                remedy.before_step([self.parameters], clock)
-        return values  # type: ignore[no-any-return]
+    def inspect(self, step: int, name: str, value: Tensor) -> None:
+        """Keep a tensor of shape (2,) or a number."""
+        if value.shape == (2,):
+            self.state.append((step, name, *value.tolist()))
+        elif value.numel() == 1:
+            self.state.append((step, name, float(value), math.nan))
 
 
 def descend(
-    base: dict[str, Any], task: dict[str, Any], landscape: Landscape, recorder: Recorder | None = None
-) -> list[tuple[float, float, float, float]]:
-    """Rows (x, y, value, lr): the start, then one row a step. Ends early where a number is not finite."""
+    base: dict[str, Any],
+    task: dict[str, Any],
+    landscape: Landscape,
+    seed: int = 0,
+    recorder: Recorder | None = None,
+    inspected: bool = False,
+) -> Descent:
+    """The start, then one row a step. Ends early where a number is not finite, or where somebody asks it to."""
     steps = task["steps"]
-    at = torch.tensor(task["start"], dtype=torch.float64).requires_grad_()
-    rows: list[tuple[float, float, float, float]] = []
+    at = torch.tensor(start_of(task, landscape, seed), dtype=torch.float64).requires_grad_()
+    noise = landscape.noise * noise_of(steps, seed) if landscape.noise else None
+    made = Descent()
     rate = math.nan
     try:
-        mover = Mover(base, landscape.registry, at, landscape.slope, steps)
+        mover = Mover(base, landscape.registry, at, landscape.slope, steps, noise)
         for index in range(steps):
             if recorder and recorder.asked():
                 break
-            x, y = at.tolist()
-            before, next_rate = mover.step(index)
-            rows.append((x, y, before.item(), rate))
-            rate = next_rate
+            values = mover.look(index)
+            place = mover.place()
+            if mover.both:
+                with torch.no_grad():
+                    values = landscape(place)
+            x, y, value = *place.tolist(), values.item()
+            made.path.append((x, y, value, rate))
+            if not math.isfinite(value):
+                break
+            before = at.detach().clone() if inspected else place
+            if inspected:
+                made.inspect(index, "gradient", at.grad)  # type: ignore[arg-type]
+            mover.move(index, values)
+            rate = math.nan if mover.rate is None else mover.rate
+            if inspected:
+                made.inspect(index, "move", at.detach() - before)
+                for name, tensor in mover.state():
+                    made.inspect(index, name, tensor)
             if recorder:
                 recorder.progress(index + 1, steps)
-            if not (math.isfinite(rows[-1][2]) and bool(at.isfinite().all())):
+            if not bool(at.isfinite().all()):
                 break
-        if not rows or math.isfinite(rows[-1][2]):
+        if not made.path or math.isfinite(made.path[-1][2]):
+            place = mover.place()
             with torch.no_grad():
-                rows.append((*at.tolist(), landscape(at.detach()).item(), rate))
+                made.path.append((*place.tolist(), landscape(place).item(), rate))
+        made.evaluations, made.state_bytes = mover.evaluations, mover.state_bytes()
     except WorkbenchError:
         if recorder:  # what was measured until then stays
-            recorder.add("path", as_path(rows))
+            recorder.add("path", path_table(made))
         raise
-    return rows
+    return made
 
 
-def as_path(rows: list[tuple[float, float, float, float]]) -> list[dict[str, float]]:
-    """Rows of the table ``path``."""
-    return [{"step": step, "x": x, "y": y, "value": value, "lr": lr} for step, (x, y, value, lr) in enumerate(rows)]
+def path_table(made: Descent) -> pd.DataFrame:
+    """The table ``path``."""
+    table = pd.DataFrame(made.path, columns=["x", "y", "value", "lr"])
+    table.insert(0, "step", range(len(table)))
+    return table
 
 
 def execute(run: Run, registry: Registry, recorder: Recorder) -> dict[str, Any]:
-    """Execute a run of kind ``descent``: records ``path`` and returns the summary row.
+    """Execute a run of kind ``descent``: records ``path`` and ``state`` and returns the summary row.
 
     Raises a ``WorkbenchError`` that names the plugin when one fails; the path until then is recorded.
+    ``state`` is recorded for descents of up to ``INSPECTED`` steps.
     """
     began = time.perf_counter()
     landscape = Landscape(run.task["surface"], registry)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
-        rows = descend(run.base, run.task, landscape, recorder)
-    recorder.add("path", as_path(rows))
+        made = descend(run.base, run.task, landscape, run.seed, recorder, run.task["steps"] <= INSPECTED)
+    recorder.add("path", path_table(made))
+    recorder.add("state", pd.DataFrame(made.state, columns=["step", "name", "x", "y"]))
     domain = (landscape.x, landscape.y)
-    values = [row[2] for row in rows]
-    stopped = len(rows) - 1 < run.task["steps"] and all(map(math.isfinite, rows[-1][:3]))
-    summary: dict[str, Any] = {"value": values[-1]}
+    values = [row[2] for row in made.path]
+    last = len(values) - 1
+    stopped = last < run.task["steps"] and all(map(math.isfinite, made.path[-1][:3]))
+    summary: dict[str, Any] = {
+        "value": values[-1],
+        "evaluations": made.evaluations,
+        "state_bytes": made.state_bytes,
+    }
     if stopped:
         asked = recorder.asked()
-        summary |= {"outcome": asked, "steps": len(rows) - 1, "message": f"{asked} at step {len(rows) - 1}"}
+        summary |= {"outcome": asked, "steps": last, "message": f"{asked} at step {last}"}
     else:
-        found = outcome(
-            [row[:2] for row in rows], values, landscape.lowest, run.task["tolerance"], domain, landscape.minima
-        )
+        positions = [row[:2] for row in made.path]
+        found = outcome(positions, values, landscape.lowest, run.task["tolerance"], domain, landscape.minima)
         summary |= {"outcome": found.outcome, "steps": found.step, "message": found.message}
     return summary | {"seconds": time.perf_counter() - began}

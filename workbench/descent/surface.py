@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -14,7 +15,8 @@ from workbench.components import Interval
 from workbench.errors import WorkbenchError
 from workbench.registry import Registry
 
-GRID = 201  # points a side of the grid on which an unknown minimum is looked for
+GRID = 201  # points a side of the grid on which unknown minima are looked for
+MOST = 50  # minima that are looked for
 
 
 class Landscape:
@@ -24,32 +26,45 @@ class Landscape:
     """
 
     def __init__(self, reference: dict[str, Any], registry: Registry) -> None:
-        self.reference, self.registry = reference, registry
         self.component = registry.get("surface", reference["use"])
-        self.x: Interval = self.component.x
-        self.y: Interval = self.component.y
+        reference = {param.name: param.default for param in self.component.params} | reference
+        self.reference, self.registry = reference, registry
+        self.x: Interval = tuple(reference["x"])
+        self.y: Interval = tuple(reference["y"])
+        self.noise: float = reference["noise"]
         self.start: tuple[float, float] = self.component.start
-        self.minima: tuple[tuple[float, float], ...] = tuple(self.component.minima)
+        with blame(registry, "surface", reference["use"]):
+            self.minima: tuple[tuple[float, float], ...] = self.component.minima_of(reference)
 
     def __call__(self, points: Tensor) -> Tensor:
         """The values at points of shape (2, ...), in the shape (...)."""
-        value = self.registry.make("surface", self.reference, points[0], points[1])
+        return self._value(points[0], points[1])
+
+    def _value(self, x: Tensor, y: Tensor) -> Tensor:
         with blame(self.registry, "surface", self.reference["use"]):
-            if not isinstance(value, Tensor) or value.shape != points[0].shape:
+            value = self._function(x, y)
+            if not isinstance(value, Tensor) or value.shape != x.shape:
                 found = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-                raise ValueError(f"for x and y of shape {tuple(points[0].shape)} it gave {found}; allowed: that shape")
+                raise ValueError(f"for x and y of shape {tuple(x.shape)} it gave {found}; allowed: that shape")
         return value
+
+    @cached_property
+    def _function(self) -> Callable[[Tensor, Tensor], Any]:
+        hosted = ("use", *self.component.hosted)
+        settings = {key: value for key, value in self.reference.items() if key not in hosted}
+        return partial(self.component.factory, **settings)
 
     def slope(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Values of shape (...) and gradients of shape (2, ...); each point's gradient is its own."""
+        # two leaves, not one that is cut in two: autograd need not put their gradients together
+        x, y = (part.requires_grad_() for part in points.detach().unbind())
         with torch.enable_grad():
-            points = points.detach().requires_grad_()
-            values = self(points)
-            if not values.requires_grad:  # a constant surface
-                return values.detach(), torch.zeros_like(points)
-            with blame(self.registry, "surface", self.reference["use"]):
-                (gradients,) = torch.autograd.grad(values.sum(), points)
-        return values.detach(), gradients
+            values = self._value(x, y)
+        if not values.requires_grad:  # a constant surface
+            return values.detach(), torch.zeros_like(points)
+        with blame(self.registry, "surface", self.reference["use"]):
+            found = torch.autograd.grad(values, (x, y), torch.ones_like(values), allow_unused=True)
+        return values.detach(), torch.stack([torch.zeros_like(values) if part is None else part for part in found])
 
     def hessian(self, point: tuple[float, float]) -> Tensor:
         """The second derivatives at one point, shape (2, 2)."""
@@ -82,6 +97,11 @@ class Landscape:
         """The value at the lowest point."""
         return float(self(torch.tensor(self.bottom, dtype=torch.float64)))
 
+    @cached_property
+    def basins(self) -> tuple[tuple[float, float], ...]:
+        """The minima that are known, or else those that are found in the domain, the lowest first."""
+        return self.minima or self._minima()
+
     def inside(self, x: float, y: float) -> bool:
         """Whether a point lies in the domain that is drawn."""
         return self.x[0] <= x <= self.x[1] and self.y[0] <= y <= self.y[1]
@@ -95,6 +115,7 @@ class Landscape:
             return x, y, self(torch.stack([columns, rows]))
 
     def _search(self) -> tuple[float, float]:
+        """The lowest place of a grid, polished."""
         x, y, values = self.grid(GRID)
         finite = values.where(values.isfinite(), torch.inf)
         if not values.isfinite().any():
@@ -103,9 +124,30 @@ class Landscape:
                 "choose another domain or formula"
             )
         row, column = divmod(int(finite.argmin()), GRID)
-        on_grid = (float(x[column]), float(y[row]))
-        point = torch.tensor(on_grid, dtype=torch.float64)
-        for _ in range(50):  # Newton's method, kept only while it stays in the domain and goes down
+        return self._polish(float(x[column]), float(y[row]))
+
+    def _minima(self) -> tuple[tuple[float, float], ...]:
+        """Every place of a grid that lies below its eight neighbours, polished; at most ``MOST`` of them."""
+        x, y, values = self.grid(GRID)
+        finite = values.where(values.isfinite(), torch.inf)
+        around = -torch.nn.functional.max_pool2d(-finite[None], 3, stride=1, padding=1)[0]  # the least of nine
+        low = (finite == around) & finite.isfinite()
+        low[[0, -1]] = low[:, [0, -1]] = False  # the border is where the view ends, not the surface
+        places = sorted(low.nonzero().tolist(), key=lambda place: float(finite[place[0], place[1]]))[:MOST]
+        kept: list[tuple[float, float]] = []
+        reach = 2 * max(self.x[1] - self.x[0], self.y[1] - self.y[0]) / (GRID - 1)
+        for row, column in places:
+            point = self._polish(float(x[column]), float(y[row]))
+            if all(math.dist(point, other) > reach for other in kept):
+                kept.append(point)
+        return tuple(sorted(kept, key=lambda point: float(self(torch.tensor(point, dtype=torch.float64)))))
+
+    def _polish(self, x: float, y: float) -> tuple[float, float]:
+        """Newton's method from a point, kept only when it stays in the domain and does not go up."""
+        point = torch.tensor([x, y], dtype=torch.float64)
+        with torch.no_grad():
+            height = float(self(point))
+        for _ in range(50):
             _, gradient = self.slope(point)
             hessian = self.hessian((float(point[0]), float(point[1])))
             if not (gradient.isfinite().all() and hessian.isfinite().all()):
@@ -116,5 +158,5 @@ class Landscape:
             point = point - move
         found = (float(point[0]), float(point[1]))
         with torch.no_grad():
-            better = self.inside(*found) and float(self(point)) <= float(finite[row, column])
-        return found if better else on_grid
+            better = self.inside(*found) and float(self(point)) <= height
+        return found if better else (x, y)

@@ -8,17 +8,20 @@ a hash; ``vary`` makes variants of values (``grid``).
 from workbench.experiment.grid import spell, vary
 from workbench.experiment.resolve import Fork, Run, canonical, digest, hash_of, merge, resolve, versions
 from workbench.experiment.single import as_experiment
-from workbench.experiment.spec import BASES, SCRATCH, TASKS, Experiment, Sweep, Variant
+from workbench.experiment.spec import BASES, SCRATCH, SURFACES, TASKS, Axis, Experiment, Sweep, Tune, Variant
 from workbench.experiment.text import dump, dumps, loads, parse, read
 
 __all__ = [
     "BASES",
     "SCRATCH",
+    "SURFACES",
     "TASKS",
+    "Axis",
     "Experiment",
     "Fork",
     "Run",
     "Sweep",
+    "Tune",
     "Variant",
     "as_experiment",
     "canonical",

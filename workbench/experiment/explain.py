@@ -9,7 +9,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from workbench.errors import ExperimentError, allowed_names
-from workbench.experiment.spec import Sweep, Variant
+from workbench.experiment.spec import Axis, Sweep, Tune, Variant
+
+INSIDE = ("function-", "tuple[", "literal[")  # steps that pydantic adds for the alternatives within a key
 
 
 def explain(
@@ -17,7 +19,7 @@ def explain(
 ) -> ExperimentError:
     """Turn pydantic's report into one sentence: file, key, value, and what would be allowed."""
     first = min(error.errors(), key=lambda report: report["type"] != "extra_forbidden")
-    steps = [step for step in first["loc"] if not str(step).startswith("function-")]
+    steps = [step for step in first["loc"] if not str(step).startswith(INSIDE)]
     owner, inner = model, steps
     if steps[:1] == ["variants"] and len(steps) > 1:
         variant = given["variants"][steps[1]]
@@ -25,10 +27,13 @@ def explain(
         where += f": variant {show(name)}" if isinstance(name, str) else f": variants[{steps[1]}]"
         owner, inner = Variant, steps[2:]
         steps = inner
-    elif steps[:1] == ["sweep"] and len(steps) > 1:
-        owner, inner = Sweep, steps[1:]
+    elif steps[:2] == ["sweep", "second"] and len(steps) > 2:
+        owner, inner = Axis, steps[2:]
+    elif steps[:1] in (["sweep"], ["tune"]) and len(steps) > 1:
+        owner, inner = Sweep if steps[0] == "sweep" else Tune, steps[1:]
     key = spell_key([part, *steps] if part else steps)
-    more = f" ({error.error_count() - 1} more after this)" if error.error_count() > 1 else ""
+    count = len({tuple(s for s in report["loc"] if not str(s).startswith(INSIDE)) for report in error.errors()})
+    more = f" ({count - 1} more after this)" if count > 1 else ""
     field = owner.model_fields.get(str(inner[0])) if inner else None
     if first["type"] == "extra_forbidden":
         return ExperimentError(f"{where}: unknown key '{key}'; {allowed_names(inner[-1], owner.model_fields)}{more}")
@@ -49,6 +54,8 @@ def describe(field: FieldInfo) -> str:
     """What a key takes, in words: ``a whole number from 1 to 1000``."""
     rules = {rule: getattr(m, rule) for m in field.metadata for rule in ("ge", "gt", "le", "lt") if hasattr(m, rule)}
     form = str(field.annotation)
+    if "tuple" in form:
+        return 'two numbers, as in [1.5, 1.5], or "random"'
     if named := choices(field):
         return ", ".join(map(str, named))
     if "BeforeValidator" in form + str(field.metadata):
@@ -56,9 +63,7 @@ def describe(field: FieldInfo) -> str:
         return f"a list of at most 20 of {component}" if form.startswith("list") else component
     if form.startswith("list[typing.Annotated[int"):
         return "a list of 1 to 1000 whole numbers from 0 to 2147483647, such as [0, 1, 2]"
-    if "tuple" in form:
-        return "two numbers, as in [1.5, 1.5]"
-    if "dict" in form or "list" in form or "Sweep" in form:
+    if "dict" in form or "list" in form or "Sweep" in form or "Axis" in form:
         return "a list of at most 500 tables" if "list" in form else "a table"
     if "bool" in form or "str" in form:
         longest = next((m.max_length for m in field.metadata if hasattr(m, "max_length")), None)

@@ -11,8 +11,20 @@ from typing import Any
 from pydantic import ValidationError
 
 from workbench.errors import ExperimentError, UnknownComponent, allowed_names
+from workbench.experiment.axes import complete_axis
 from workbench.experiment.explain import explain, spell_key
-from workbench.experiment.spec import BASES, SCRATCH, TASKS, Experiment, Kind, Variant, as_reference
+from workbench.experiment.spec import (
+    BASES,
+    SCRATCH,
+    SURFACES,
+    TASKS,
+    Experiment,
+    Kind,
+    Sweep,
+    Tune,
+    Variant,
+    as_reference,
+)
 from workbench.experiment.spec import Fork as ForkSpec
 from workbench.registry import Registry, SettingError
 
@@ -40,6 +52,7 @@ class Run:
     task: dict[str, Any]
     base: dict[str, Any]
     sweep: dict[str, Any] | None = None
+    tune: dict[str, Any] | None = None
     source: Run | None = None  # what has to be trained first
     fork: Fork | None = None  # what it is a branch of
 
@@ -68,6 +81,7 @@ class Run:
         decisive = {"kind", "seed", "task", "base", "sweep"}
         content = {key: value for key, value in asdict(self).items() if key in decisive}
         content["source"] = self.source.content() if self.source else None
+        content |= {"tune": self.tune} if self.tune else {}
         return content | ({"fork": self.fork.content} if self.fork else {})
 
     @classmethod
@@ -153,20 +167,24 @@ def resolve_variant(experiment: Experiment, variant: Variant, registry: Registry
     for key in ("surface", "dataset", "model", "source"):
         if key in task and task[key]["use"] != SCRATCH:
             task[key] = complete(registry, key, task[key], place)
-    if kind in ("descent", "sweep"):
-        if task["start"] is None:
-            task["start"] = registry.get("surface", task["surface"]["use"]).start
-        task["start"] = [float(number) for number in task["start"]]
+    if kind in SURFACES:
+        task["start"] = complete_start(task, registry, place)
+        if reason := registry.get("optimizer", base["optimizer"]["use"]).off_surface:
+            raise ExperimentError(
+                f"{place}: optimizer {base['optimizer']['use']!r} cannot descend on a surface: {reason}; "
+                "choose another, or train a network with it"
+            )
     check_remedies(base["remedies"], registry, kind, place)
-    sweep = complete_sweep(experiment, base, registry, place) if experiment.sweep else None
-    run = Run(kind, variant.name, seed, task, base, sweep)
+    sweep = complete_sweep(experiment.sweep, base, task, registry, place) if experiment.sweep else None
+    tune = complete_tune(experiment.tune, base, registry, place) if experiment.tune else None
+    run = Run(kind, variant.name, seed, task, base, sweep, tune)
     if kind == "transfer" and task["source"]["use"] != SCRATCH:
         original = {key: complete(registry, key, common[key], place) for key in ("optimizer", "schedule")}
         kept = [ref for ref in base["remedies"] if registry.get("remedy", ref["use"]).pretraining]
         source_task = {key: task[key] for key in ("model", "batch_size", "normalize")}
         source_task |= {"dataset": task["source"], "epochs": task["source_epochs"] or task["epochs"]}
         source = Run("training", "source", seed, source_task, base | original | {"remedies": kept})
-        run = Run(kind, variant.name, seed, task, base, sweep, source)
+        run = replace(run, source=source)
     return run
 
 
@@ -208,23 +226,52 @@ def check_remedies(remedies: list[dict[str, Any]], registry: Registry, kind: str
         for other in names:
             if other in remedy.clashes:
                 raise ExperimentError(f"{place}: remedies: {name!r} and {other!r} clash; use one of them")
-        if kind in ("descent", "sweep") and remedy.needs_network():
+        if kind in SURFACES and remedy.needs_network():
             raise ExperimentError(
                 f"{place}: remedies: {name!r} changes a network, and a surface has none; remove it or train"
             )
 
 
-def complete_sweep(experiment: Experiment, base: dict[str, Any], registry: Registry, place: str) -> dict[str, Any]:
-    """The sweep, after a look whether the optimizer has that setting as a number."""
-    assert experiment.sweep
+def complete_start(task: dict[str, Any], registry: Registry, place: str) -> list[float] | str:
+    """Where a descent starts, after a look whether that can be seen; "random" stays."""
+    surface, start = task["surface"], task["start"]
+    if start == "random":
+        return "random"
+    if start is None:
+        start = registry.get("surface", surface["use"]).start
+        start = [min(max(at, surface[axis][0]), surface[axis][1]) for axis, at in zip("xy", start, strict=True)]
+    for axis, at in zip("xy", start, strict=True):
+        low, high = surface[axis]
+        if not low <= at <= high:
+            wider = f"{axis} = [{min(low, at):g}, {max(high, at):g}]"
+            raise ExperimentError(
+                f"{place}: task.start = [{start[0]:g}, {start[1]:g}] lies outside the part of the surface that is "
+                f"drawn; allowed: {axis} from {low:g} to {high:g}, or draw more of it: surface = "
+                f'{{ use = "{surface["use"]}", {wider} }}'
+            )
+    return [float(number) for number in start]
+
+
+def complete_sweep(
+    sweep: Sweep, base: dict[str, Any], task: dict[str, Any], registry: Registry, place: str
+) -> dict[str, Any]:
+    """The sweep with all ends, after a look whether there are such numbers."""
+    axes = [(sweep, "sweep"), *([(sweep.second, "sweep.second")] if sweep.second else [])]
+    if task["start"] == "random" and any(axis.parameter.startswith("start.") for axis, _ in axes):
+        raise ExperimentError(f'{place}: task.start = "random" and a sweep over starts exclude each other; choose one')
+    first, *second = (complete_axis(axis, registry, base, task, place, key) for axis, key in axes)
+    return first | ({"second": second[0]} if second else {})
+
+
+def complete_tune(tune: Tune, base: dict[str, Any], registry: Registry, place: str) -> dict[str, Any]:
+    """The tuning, after a look whether the optimizer has anything to tune."""
     optimizer = registry.get("optimizer", base["optimizer"]["use"])
-    numbers = [param.name for param in optimizer.params if type(param.default) is float]
-    if experiment.sweep.parameter not in numbers:
+    if not any(param.search for param in optimizer.params):
         raise ExperimentError(
-            f"{place}: sweep.parameter = {experiment.sweep.parameter!r}: optimizer {optimizer.name!r} has no such "
-            f"number; {allowed_names(experiment.sweep.parameter, numbers)}"
+            f"{place}: no setting of optimizer {optimizer.name!r} says which range is worth trying, so it cannot be "
+            "tuned; its plugin can say so with Param(..., search=(low, high))"
         )
-    return experiment.sweep.model_dump()
+    return tune.model_dump()
 
 
 def canonical(experiment: Experiment, registry: Registry) -> dict[str, Any]:

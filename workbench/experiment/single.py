@@ -39,8 +39,9 @@ def as_experiment(run: Run, title: str = "") -> Experiment:
         "base": base,
         "variants": variants,
     }
-    if root.sweep:
-        plain["sweep"] = root.sweep
+    for key in ("sweep", "tune"):
+        if given := getattr(root, key):
+            plain[key] = given
     return parse(plain, "run")
 
 

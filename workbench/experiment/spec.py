@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 SCRATCH = "none"  # as the source of a transfer: start from new weights
 MOST_RUNS = 10_000  # variants x seeds
+MOST_CELLS = 1_048_576  # of a map: 1024 x 1024
 
 
 def as_reference(value: Any) -> Any:
@@ -46,7 +47,8 @@ class DescentTask(Strict):
     """A surface, where to start and how many steps to take."""
 
     surface: Reference = Field({"use": "quadratic"})
-    start: Annotated[Point | None, Field(strict=False)] = None  # None: where the surface says
+    # None: where the surface says; "random": drawn anew from the domain for each seed
+    start: Annotated[Point, Field(strict=False)] | Literal["random"] | None = None
     steps: int = Field(100, ge=1, le=100_000)
     tolerance: float = Field(0.01, gt=0, allow_inf_nan=False)
 
@@ -87,22 +89,45 @@ class TrainingBase(Strict):
     remedies: list[Reference] = Field(default_factory=list, max_length=20)
 
 
-class Sweep(Strict):
-    """One setting of the optimizer, tried over a range."""
+class Axis(Strict):
+    """One setting, tried over a range: ``lr`` or another number of the optimizer, ``surface.NAME``,
+    ``schedule.NAME``, ``REMEDY.NAME``, or the start, ``start.x`` and ``start.y``.
+    """
 
     parameter: str = "lr"
-    low: float = Field(0.0, allow_inf_nan=False)
-    high: float = Field(0.5, allow_inf_nan=False)
+    low: float | None = Field(None, allow_inf_nan=False)  # None: where trying it begins to make sense
+    high: float | None = Field(None, allow_inf_nan=False)
     count: int = Field(256, ge=2, le=100_000)
     scale: Literal["linear", "log"] = "linear"
 
     @model_validator(mode="after")
-    def _ordered(self) -> Sweep:
-        if self.low >= self.high:
+    def _ordered(self) -> Axis:
+        if self.low is not None and self.high is not None and self.low >= self.high:
             raise ValueError(f"low = {self.low:g} must be below high = {self.high:g}")
-        if self.scale == "log" and self.low <= 0:
+        if self.scale == "log" and self.low is not None and self.low <= 0:
             raise ValueError("on a log scale low must be above 0")
         return self
+
+
+class Sweep(Axis):
+    """One setting tried over a range; with ``second`` every pair of two, as a map."""
+
+    second: Axis | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Sweep:
+        if self.second is not None:
+            if self.second.parameter == self.parameter:
+                raise ValueError(f"second.parameter = {self.parameter!r} is the first one again; choose another")
+            if (cells := self.count * self.second.count) > MOST_CELLS:
+                raise ValueError(f"count x second.count are {cells} cells; allowed: at most {MOST_CELLS}")
+        return self
+
+
+class Tune(Strict):
+    """How many settings of its own each optimizer is given to try; they are drawn at random."""
+
+    trials: int = Field(32, ge=2, le=10_000)
 
 
 class Fork(Strict):
@@ -132,6 +157,7 @@ class Variant(Strict):
 TASKS: dict[str, type[DescentTask] | type[TrainingTask]] = {
     "descent": DescentTask,
     "sweep": DescentTask,
+    "tune": DescentTask,
     "training": TrainingTask,
     "transfer": TransferTask,
 }
@@ -140,12 +166,14 @@ TASKS: dict[str, type[DescentTask] | type[TrainingTask]] = {
 BASES: dict[str, type[DescentBase] | type[TrainingBase]] = {
     "descent": DescentBase,
     "sweep": DescentBase,
+    "tune": DescentBase,
     "training": TrainingBase,
     "transfer": TrainingBase,
 }
 
 
-Kind = Literal["descent", "sweep", "training", "transfer"]
+Kind = Literal["descent", "sweep", "tune", "training", "transfer"]
+SURFACES = ("descent", "sweep", "tune")  # the kinds that descend on a surface
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
@@ -160,14 +188,18 @@ class Experiment(Strict):
     task: dict[str, Any] = Field(default_factory=dict)
     base: dict[str, Any] = Field(default_factory=dict)
     sweep: Sweep | None = None
+    tune: Tune | None = None
     variants: list[Variant] = Field(default_factory=list, max_length=500)
 
     @model_validator(mode="after")
     def _consistent(self) -> Experiment:
         if self.kind == "sweep" and self.sweep is None:
             self.sweep = Sweep()
-        if self.kind != "sweep" and self.sweep is not None:
-            raise ValueError(f'[sweep] belongs to kind = "sweep", not {self.kind!r}; remove it')
+        if self.kind == "tune" and self.tune is None:
+            self.tune = Tune()
+        for key in ("sweep", "tune"):
+            if self.kind != key and getattr(self, key) is not None:
+                raise ValueError(f'[{key}] belongs to kind = "{key}", not {self.kind!r}; remove it')
         given: dict[str, list[Any]] = {"seeds": self.seeds, "variants": [v.name for v in self.variants]}
         for what, values in given.items():
             if len(set(values)) < len(values):

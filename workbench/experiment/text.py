@@ -116,7 +116,7 @@ def dumps(experiment: Experiment) -> str:
     """Write an experiment as TOML, one setting a line, as a person would."""
     plain = dump(experiment)
     variants = plain.pop("variants", [])
-    tables = [(f"[{key}]", plain.pop(key)) for key in ("task", "base", "sweep") if key in plain]
+    tables = [(f"[{key}]", plain.pop(key)) for key in ("task", "base", "sweep", "tune") if key in plain]
     blocks = [("", plain), *tables, *(("[[variants]]", variant) for variant in variants)]
     return "\n".join(f"{head}\n{lines(table)}" if head else lines(table) for head, table in blocks)
 

@@ -58,8 +58,10 @@ def encode(value: Any, tensors: list[Tensor], place: str, depth: int = 0) -> Any
         if value.layout is not torch.strided or value.is_complex() or value.is_meta:
             what = f"{value.layout}, {value.dtype}, on {value.device}"
             raise TypeError(f"{place} is a tensor ({what}) that cannot be kept")
-        tensors.append(value.detach().cpu().clone(memory_format=torch.contiguous_format))
-        return {"tensor": len(tensors) - 1}
+        order = sorted(range(value.dim()), key=lambda axis: -value.stride(axis))  # as it lies in memory: sums round so
+        tensors.append(value.detach().cpu().permute(order).clone(memory_format=torch.contiguous_format))
+        number = len(tensors) - 1
+        return {"tensor": number} if order == sorted(order) else {"permuted": [number, order]}
     if isinstance(value, list | tuple):
         items = [encode(item, tensors, f"{place}.{index}", depth + 1) for index, item in enumerate(value)]
         return items if isinstance(value, list) else {"tuple": items}
@@ -80,6 +82,9 @@ def decode(value: Any, tensors: list[Tensor]) -> Any:
         [(kind, content)] = value.items()
         if kind == "tensor":
             return tensors[content]
+        if kind == "permuted":
+            number, order = content
+            return tensors[number].permute(sorted(range(len(order)), key=order.__getitem__))
         if kind == "tuple":
             return tuple(decode(item, tensors) for item in content)
         return {decode(key, tensors): decode(item, tensors) for key, item in content}

@@ -9,7 +9,7 @@ from workbench import registry
 from workbench.experiment import Experiment, Run, resolve
 
 LIGHT_STEPS = 5_000  # steps of a descent that still answer while a person waits
-LIGHT_SETTINGS = 500_000  # settings x steps of a sweep that do
+LIGHT_SETTINGS = 500_000  # settings x steps of a sweep, map or tuning that do
 
 
 class Lane(Enum):
@@ -34,7 +34,10 @@ class Job:
         if self.run.kind == "descent":
             light = task["steps"] <= LIGHT_STEPS
         elif self.run.sweep:
-            light = task["steps"] * self.run.sweep["count"] <= LIGHT_SETTINGS
+            second = self.run.sweep.get("second")
+            light = task["steps"] * self.run.sweep["count"] * (second["count"] if second else 1) <= LIGHT_SETTINGS
+        elif self.run.tune:
+            light = task["steps"] * self.run.tune["trials"] <= LIGHT_SETTINGS
         else:
             light = task["epochs"] == 0 and self.run.source is None and self.run.fork is None
         return Lane.LIGHT if light else Lane.TRAINING

@@ -28,6 +28,7 @@ PATIENT = 10  # how much a training gives way to the app on the same machine (ni
 ENGINES = {
     "descent": "workbench.descent.simulate",
     "sweep": "workbench.descent.sweep",
+    "tune": "workbench.descent.tune",
     "training": "workbench.training.loop",
     "transfer": "workbench.training.loop",
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from workbench.errors import WorkbenchError
 from workbench.experiment import Run
 from workbench.records import Recorder
 from workbench.registry import Registry
+from workbench.stepping import judged, needs_closure
 from workbench.training.culprit import naming_the_culprit
 from workbench.training.data import prepare
 from workbench.training.fork import Replay
@@ -83,7 +83,8 @@ class Training:
         self.optimizer = self.make_optimizer()
         with blame(registry, "optimizer", base["optimizer"]["use"]):
             self.rates = [group.get("lr") for group in self.optimizer.param_groups]
-            self.needs_closure = needs_closure(self.optimizer)
+            declared = registry.get("optimizer", base["optimizer"]["use"]).needs_closure
+            self.needs_closure = declared or needs_closure(self.optimizer)
             self.built = settings_of(self.optimizer)
         self.factor = rate_factor(registry, base["schedule"], self.remedies)
         self.loss = self.make_loss()
@@ -116,7 +117,8 @@ class Training:
         finally:
             self.write()
         if outcome in ("finished", "diverged"):
-            self.recorder.save_weights(self.network.state_dict())
+            with judged(self.optimizer):
+                self.recorder.save_weights(self.network.state_dict())
         return {
             "outcome": outcome,
             "steps": self.step,
@@ -310,7 +312,7 @@ class Training:
         self.tested = self.step
         self.network.eval()
         loss, correct = 0.0, 0
-        with naming_the_culprit(self.run, self.registry):
+        with naming_the_culprit(self.run, self.registry), judged(self.optimizer):
             for x, y in zip(
                 *(torch.split(part, TEST_BATCH) for part in (self.data.test_x, self.data.test_y)), strict=True
             ):
@@ -401,12 +403,6 @@ class Training:
     def overriding(self, method: str) -> list[tuple[str, Remedy]]:
         """The remedies that do something there: the others need not be asked at every step."""
         return [each for each in self.remedies if getattr(type(each[1]), method) is not getattr(Remedy, method)]
-
-
-def needs_closure(optimizer: torch.optim.Optimizer) -> bool:
-    """Whether ``step`` cannot be called without a closure."""
-    closure = inspect.signature(optimizer.step).parameters.get("closure")
-    return closure is not None and closure.default is inspect.Parameter.empty
 
 
 def join(groups: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
