@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,14 +13,17 @@ from torch import nn
 
 from workbench import Block, Clock, Remedy, house, registry
 from workbench.components import KINDS, Param
+from workbench.stepping import has_modes, needs_closure
 
 known = registry.current()
 EVERY = [(kind, component) for kind in KINDS for component in known.all(kind)]
+PATIENCE = 12  # steps: some only look on at first
 DOWNLOADED = {"mnist"}  # data sets that are not there without a network
 
 
-def of(kind: str) -> Any:
-    return pytest.mark.parametrize("component", known.all(kind), ids=lambda component: component.name)
+def of(kind: str, wanted: Callable[[Any], bool] = lambda component: True) -> Any:
+    chosen = [component for component in known.all(kind) if wanted(component)]
+    return pytest.mark.parametrize("component", chosen, ids=lambda component: component.name)
 
 
 def make(kind: str, component: Any, *arguments: Any, **settings: Any) -> Any:
@@ -50,23 +55,43 @@ def test_it_tells_people_what_it_is(kind: str, component: Any) -> None:
         assert known.settings(kind, component.name, {}) == {param.name: param.default for param in component.params}
 
 
+def advance(optimizer: torch.optim.Optimizer, parameters: list[torch.Tensor], needs_closure: bool) -> None:
+    """One step on the sum of squares."""
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = torch.stack([(p**2).sum() for p in parameters]).sum()
+        loss.backward()
+        return loss
+
+    if needs_closure:
+        optimizer.step(closure)
+    else:
+        closure()
+        optimizer.step()
+
+
+def layer(dtype: torch.dtype = torch.float64) -> list[torch.Tensor]:
+    """A weight matrix and a bias."""
+    weight = torch.tensor([[0.9, -0.7], [0.3, 0.4]], dtype=dtype)
+    return [weight.requires_grad_(), torch.tensor([0.5, -0.2], dtype=dtype).requires_grad_()]
+
+
 @of("optimizer")
 def test_an_optimizer_steps_in_double_precision(component: Any) -> None:
-    start = torch.tensor([[0.9, -0.7], [0.3, 0.4]], dtype=torch.float64)
     for name, value in [("", None)] + [(param.name, value) for param in component.params for value in corners(param)]:
         settings = {name: value} if name else {}
-        if name == "nesterov" and value:
+        if name == "nesterov" and value and any(param.name == "momentum" for param in component.params):
             settings["momentum"] = 0.9  # torch asks for it
-        weight = start.clone().requires_grad_()
-        optimizer = make("optimizer", component, [weight], **settings)
+        parameters = layer()
+        optimizer = make("optimizer", component, parameters, **settings)
         assert isinstance(optimizer, torch.optim.Optimizer)
-        for _ in range(3):
-            optimizer.zero_grad()
-            (weight**2).sum().backward()
-            optimizer.step()
-        assert weight.dtype == torch.float64
-        assert torch.isfinite(weight).all()
-        assert not torch.equal(weight, start), f"three steps with {settings} moved nothing"
+        for _ in range(PATIENCE):
+            advance(optimizer, parameters, component.needs_closure)
+        for parameter, start in zip(parameters, layer(), strict=True):
+            assert parameter.dtype == torch.float64
+            assert torch.isfinite(parameter).all()
+            assert not torch.equal(parameter, start), f"{PATIENCE} steps with {settings} moved nothing"
 
 
 @of("optimizer")
@@ -74,20 +99,76 @@ def test_an_optimizer_is_deterministic(component: Any) -> None:
     ends = []
     for _ in range(2):
         torch.manual_seed(0)
-        weight = torch.ones(3, dtype=torch.float64, requires_grad=True)
+        shape = (3, 2) if component.least_dim > 1 else (3,)
+        weight = torch.ones(shape, dtype=torch.float64, requires_grad=True)
         optimizer = make("optimizer", component, [weight])
         for _ in range(5):
-            optimizer.zero_grad()
-            (weight**4).sum().backward()
-            optimizer.step()
+            advance(optimizer, [weight], component.needs_closure)
         ends.append(weight.detach().clone())
     assert torch.equal(*ends)
 
 
 @of("optimizer")
+def test_an_optimizer_says_truly_what_it_asks_for(component: Any) -> None:
+    optimizer = make("optimizer", component, layer())
+    assert needs_closure(optimizer) == component.needs_closure
+    assert has_modes(optimizer) == component.modes
+    rates = [param for param in component.params if param.name == "lr"]
+    assert all(rate.search for rate in rates), "the rate is what everybody tries first"
+
+
+@of("optimizer", lambda component: component.modes)
+def test_the_modes_of_an_optimizer_are_two_places_and_training_goes_on_as_if_nobody_had_looked(component: Any) -> None:
+    watched, alone = layer(), layer()
+    optimizers = [make("optimizer", component, parameters, lr=0.01) for parameters in (watched, alone)]
+    for _ in range(PATIENCE):
+        for optimizer, parameters in zip(optimizers, (watched, alone), strict=True):
+            advance(optimizer, parameters, component.needs_closure)
+        optimizers[0].eval()
+        optimizers[0].eval()  # a second time changes nothing
+        judged = [parameter.detach().clone() for parameter in watched]
+        optimizers[0].train()
+        optimizers[0].train()
+        assert all(torch.allclose(*pair, rtol=1e-12) for pair in zip(watched, alone, strict=True))
+    assert not any(torch.equal(*pair) for pair in zip(watched, judged, strict=True))
+
+
+@of("optimizer")
+def test_an_optimizer_goes_on_from_its_state_bit_for_bit(component: Any) -> None:
+    whole, parted = layer(torch.float32), layer(torch.float32)  # as networks are trained
+    one = make("optimizer", component, whole)
+    other = make("optimizer", component, parted)
+    for index in range(8):
+        if index == 4:
+            state = copy.deepcopy(other.state_dict())
+            other = make("optimizer", component, parted)
+            other.load_state_dict(state)
+        for optimizer, parameters in ((one, whole), (other, parted)):
+            for group in optimizer.param_groups:
+                if "lr" in group:
+                    group["lr"] *= 0.9
+            torch.manual_seed(index)  # some draw numbers
+            advance(optimizer, parameters, component.needs_closure)
+    assert all(torch.equal(*pair) for pair in zip(whole, parted, strict=True))
+
+
+@of("optimizer", lambda component: "its rate follows from" not in component.summary)  # which says so itself
+def test_an_optimizer_takes_the_rate_that_is_written_into_its_groups(component: Any) -> None:
+    ends = []
+    for factor in (1.0, 0.1):
+        parameters = layer()
+        optimizer = make("optimizer", component, parameters)
+        rates = [factor * group["lr"] for group in optimizer.param_groups]
+        for _ in range(PATIENCE):
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate
+            advance(optimizer, parameters, component.needs_closure)
+        ends.append(parameters)
+    assert not any(torch.equal(*pair) for pair in zip(*ends, strict=True))
+
+
+@of("optimizer", lambda component: component.critical_rate)
 def test_the_critical_rate_is_where_a_quadratic_starts_to_diverge(component: Any) -> None:
-    if component.critical_rate is None:
-        pytest.skip("no closed form is claimed")
     curvature, settings = 40.0, known.settings("optimizer", component.name, {})
     limit = component.critical_rate(curvature, **{k: v for k, v in settings.items() if k != "lr"})
     ends = []
@@ -180,7 +261,7 @@ def test_a_surface_is_differentiable_and_flat_at_its_minima(component: Any) -> N
             rtol=1e-4, atol=1e-4,
         )  # fmt: skip
     depths = []
-    for place in component.minima:
+    for place in component.minima_of(known.settings("surface", component.name, {})):
         point = torch.tensor(place, dtype=torch.float64, requires_grad=True)
         depth = make("surface", component, point[0], point[1])
         [slope] = torch.autograd.grad(depth, point)
@@ -188,7 +269,7 @@ def test_a_surface_is_differentiable_and_flat_at_its_minima(component: Any) -> N
         around = torch.randn(200, 2, dtype=torch.float64) * 1e-3 + point.detach()
         assert (make("surface", component, around[:, 0], around[:, 1]) >= depth.item() - 1e-12).all(), "not a minimum"
         depths.append(depth.item())
-    assert depths == sorted(depths), "the lowest comes first"
+    assert depths == pytest.approx(sorted(depths), abs=1e-12), "the lowest comes first"
     if depths:
         assert value.min() >= depths[0] - 1e-9, "a lower place was met by chance"
     start_x, start_y = component.start

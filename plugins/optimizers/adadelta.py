@@ -10,8 +10,8 @@ adadelta = Optimizer(
     "adadelta",
     torch.optim.Adadelta,
     params=[
-        rate(1.0),
-        Param("rho", 0.9, low=0.0, high=1.0, help="how much of the mean squares is kept"),
+        rate(1.0, 1e-2, 100.0),
+        Param("rho", 0.9, low=0.0, high=1.0, help="how much of the mean squares is kept", search=(0.8, 0.999)),
         epsilon(1e-6),
         decay(0.0, L2),
     ],

@@ -10,7 +10,7 @@ adagrad = Optimizer(
     "adagrad",
     torch.optim.Adagrad,
     params=[
-        rate(0.01),
+        rate(0.01, 1e-3, 10.0),
         Param("lr_decay", 0.0, low=0.0, high=1.0, help="divides the rate by 1 + lr_decay (t - 1)"),
         decay(0.0, L2),
         Param("initial_accumulator_value", 0.0, low=0.0, high=1e6, help="the sum of squares to begin with"),

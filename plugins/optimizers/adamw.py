@@ -7,7 +7,7 @@ import torch
 from workbench import Optimizer
 
 from .adam import amsgrad, betas
-from .settings import decay, epsilon, rate
+from .settings import decoupled, epsilon, rate
 
 
 def make_adamw(params: Any, beta1: float, beta2: float, **settings: Any) -> torch.optim.Optimizer:
@@ -19,10 +19,10 @@ adamw = Optimizer(
     "adamw",
     make_adamw,
     params=[
-        rate(0.001),
+        rate(0.001, 1e-5, 1.0),
         *betas,
         epsilon(1e-8),
-        decay(0.01, "each step shrinks the weights by lr * weight_decay"),
+        decoupled(0.01),
         amsgrad,
     ],
     title="AdamW",

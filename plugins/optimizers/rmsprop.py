@@ -4,17 +4,17 @@ import torch
 
 from workbench import Optimizer, Param
 
-from .settings import L2, decay, epsilon, rate
+from .settings import L2, decay, epsilon, memory, rate
 
 rmsprop = Optimizer(
     "rmsprop",
     torch.optim.RMSprop,
     params=[
-        rate(0.01),
-        Param("alpha", 0.99, low=0.0, high=1.0, help="how much of the mean square is kept"),
+        rate(0.01, 1e-4, 1.0),
+        Param("alpha", 0.99, low=0.0, high=1.0, help="how much of the mean square is kept", search=(0.9, 0.9999)),
         epsilon(1e-8),
         decay(0.0, L2),
-        Param("momentum", 0.0, low=0.0, high=1.0, help="how much of the last step is kept"),
+        memory(0.0),
         Param("centered", False, help="divide by the standard deviation instead of the root mean square"),
     ],
     title="RMSprop",

@@ -4,7 +4,7 @@ import torch
 
 from workbench import Optimizer, Param
 
-from .settings import L2, decay, rate
+from .settings import L2, decay, memory, rate
 
 
 def critical_rate(
@@ -28,8 +28,8 @@ sgd = Optimizer(
     "sgd",
     torch.optim.SGD,
     params=[
-        rate(0.001),
-        Param("momentum", 0.0, low=0.0, high=1.0, help="how much of the last step is kept"),
+        rate(0.001, 1e-4, 10.0),
+        memory(0.0),
         Param("dampening", 0.0, low=0.0, high=1.0, help="how much less the new gradient counts, with momentum"),
         Param("nesterov", False, help="look ahead along the momentum; needs momentum > 0 and dampening = 0"),
         decay(0.0, L2),

@@ -9,12 +9,14 @@ from workbench import Remedy, hookimpl
 from .batch_norm import BatchNorm
 from .clip_norm import ClipNorm
 from .freeze import Freeze
+from .lookahead import Lookahead
 from .residual import Residual
+from .sam import SAM
 from .warmup import Warmup
 
 
 @hookimpl
 def register_remedies(register: Callable[[type[Remedy]], None]) -> None:
     """Register the built-in remedies."""
-    for remedy in (BatchNorm, Residual, ClipNorm, Warmup, Freeze):
+    for remedy in (BatchNorm, Residual, ClipNorm, Warmup, Freeze, SAM, Lookahead):
         register(remedy)

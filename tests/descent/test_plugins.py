@@ -11,12 +11,31 @@ from workbench import Clock
 
 OPTIMIZERS = {
     "sgd": torch.optim.SGD,
+    "asgd": torch.optim.ASGD,
+    "rprop": torch.optim.Rprop,
     "adagrad": torch.optim.Adagrad,
     "rmsprop": torch.optim.RMSprop,
     "adadelta": torch.optim.Adadelta,
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
+    "adamax": torch.optim.Adamax,
+    "nadam": torch.optim.NAdam,
+    "radam": torch.optim.RAdam,
+    "adafactor": torch.optim.Adafactor,
+    "muon": torch.optim.Muon,
+    "lbfgs": torch.optim.LBFGS,
 }
+SPLIT = {  # tuples, one Param for each number
+    "betas": ("beta1", "beta2"),
+    "etas": ("eta_minus", "eta_plus"),
+    "step_sizes": ("step_min", "step_max"),
+    "ns_coefficients": ("ns_a", "ns_b", "ns_c"),
+}
+# torch's None, as a setting of a fixed type
+NONE = {"eps1": 0.0, "max_eval": 0, "line_search_fn": "none", "adjust_lr_fn": "original"}
+# how torch computes, not what; Adam with decoupled decay is AdamW, which is there
+LEFT_OUT = {"foreach", "fused", "capturable", "differentiable", "maximize"}
+OWN = {"muon": {"adamw_lr", "adamw_beta1", "adamw_beta2"}}
 
 
 def pull(registry, reference, gradient, steps, start=0.0):
@@ -35,12 +54,24 @@ def pull(registry, reference, gradient, steps, start=0.0):
 def test_spelled_and_defaulted_as_torch(registry):
     for name, made in OPTIMIZERS.items():
         component = registry.get("optimizer", name)
-        known = {key: value.default for key, value in inspect.signature(made.__init__).parameters.items()}
-        known["beta1"], known["beta2"] = known.pop("betas", (None, None))
-        for param in component.params:
-            assert param.default == known[param.name], (name, param.name)
+        signature = inspect.signature(made.__init__).parameters
+        known = {key: value.default for key, value in signature.items() if key not in LEFT_OUT | {"self", "params"}}
+        if name == "adam":
+            known.pop("decoupled_weight_decay")
+        for key, names in (SPLIT | ({"eps": ("eps1", "eps2")} if name == "adafactor" else {})).items():
+            if key in known:
+                known |= dict(zip(names, known.pop(key), strict=True))
+        known = {key: NONE[key] if value is None else value for key, value in known.items()}
+        ours = {param.name: param.default for param in component.params if param.name not in OWN.get(name, set())}
+        assert ours == known, name
         assert component.equation
         assert component.reference
+
+
+def test_every_optimizer_of_torch_is_there():
+    theirs = {made for made in vars(torch.optim).values() if isinstance(made, type)}
+    optimizers = {made for made in theirs if issubclass(made, torch.optim.Optimizer)} - {torch.optim.Optimizer}
+    assert optimizers - set(OPTIMIZERS.values()) == {torch.optim.SparseAdam}, "no gradient of the bench is sparse"
 
 
 @pytest.mark.parametrize("gradient", [1e-3, 3.0, 1e4])

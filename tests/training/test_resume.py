@@ -83,9 +83,11 @@ def whole(run: Any) -> tuple[dict[str, Any], MemoryRecorder]:
     return execute(run, known, recorder), recorder
 
 
-@pytest.mark.parametrize("name", known.names("optimizer"))
+@pytest.mark.parametrize(
+    "name", [n for n in known.names("optimizer") if known.owner("optimizer", n).place == "built-in"]
+)
 def test_every_optimizer_goes_on_where_it_was(name):
-    [run] = run_of({"optimizer": name})
+    [run] = run_of({"optimizer": {"use": "lbfgs", "lr": 0.1} if name == "lbfgs" else name})  # at 1 it diverges
     assert_same(whole(run), through(run, 5, 17))
 
 
