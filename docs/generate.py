@@ -48,7 +48,8 @@ def components() -> str:
             continue
         rows = []
         for component in known.all(kind):
-            settings = "<br>".join(f"`{p.name} = {toml(p.default)}` ({p.allowed})" for p in component.params)
+            own = [param for param in component.params if param.name not in getattr(component, "hosted", ())]
+            settings = "<br>".join(f"`{p.name} = {toml(p.default)}` ({p.allowed})" for p in own)
             rows.append([f"`{component.name}`", component.summary, settings, component.reference])
         parts.append(f"### {SECTIONS[kind]}\n\n{table(['name', 'what it does', 'settings', 'source'], rows)}")
     return "\n\n".join(parts)
@@ -85,6 +86,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "descent base": lambda: keys(spec.DescentBase),
     "training base": lambda: keys(spec.TrainingBase),
     "sweep": lambda: keys(spec.Sweep),
+    "axis": lambda: keys(spec.Axis),
+    "tune": lambda: keys(spec.Tune),
 }
 PART = re.compile(r"<!-- generated: ([a-z ]+) -->\n.*?<!-- end -->", re.DOTALL)
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 import torch
+from launching import Command
+from waiting import until
 
 from workbench import cli, house, settings
 from workbench.errors import WorkbenchError
@@ -40,29 +40,6 @@ name = "below"
 name = "above"
 optimizer = { lr = 0.051 }
 """
-Result = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def workbench(home: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Result]:
-    """``workbench(*arguments)`` runs the command line here and returns (exit code, stdout, stderr)."""
-    logger = logging.getLogger("workbench")
-    before, level = list(logger.handlers), logger.level
-
-    def call(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["workbench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        for handler in logger.handlers:
-            handler.flush()
-        printed = capfd.readouterr()
-        return int(left.value.code or 0), printed.out, printed.err
-
-    yield call
-    for handler in [handler for handler in logger.handlers if handler not in before]:
-        logger.removeHandler(handler)
-        handler.close()
-    logger.setLevel(level)
 
 
 @pytest.fixture
@@ -81,7 +58,7 @@ def test_help_is_fast_because_nothing_heavy_is_imported() -> None:
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
-def test_run_writes_the_records_of_a_descent(workbench: Result, spec: Path, tmp_path: Path) -> None:
+def test_run_writes_the_records_of_a_descent(workbench: Command, spec: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder"
     code, printed, _ = workbench("run", spec, "--out", out)
     assert code == 0, "diverged is a result"
@@ -105,7 +82,7 @@ def test_run_writes_the_records_of_a_descent(workbench: Result, spec: Path, tmp_
         optimizer.step()
 
 
-def test_run_writes_parquet_with_the_same_types(workbench: Result, spec: Path, tmp_path: Path) -> None:
+def test_run_writes_parquet_with_the_same_types(workbench: Command, spec: Path, tmp_path: Path) -> None:
     assert workbench("run", spec, "--out", tmp_path / "out", "--format", "parquet")[0] == 0
     summary = pd.read_parquet(tmp_path / "out" / "summary.parquet")
     assert summary.dtypes.to_dict() == frame("summary", [], who=True).dtypes.to_dict()
@@ -113,7 +90,7 @@ def test_run_writes_parquet_with_the_same_types(workbench: Result, spec: Path, t
 
 
 def test_a_run_that_fails_gives_exit_code_1_and_names_the_plugin(
-    workbench: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORKBENCH_PLUGINS", str(Path(__file__).parent / "broken_plugins"))
     monkeypatch.setenv("WORKBENCH_LOAD_PLUGINS", "raises_at_step_10")
@@ -139,7 +116,7 @@ def test_a_run_that_fails_gives_exit_code_1_and_names_the_plugin(
     ],
 )
 def test_a_wrong_experiment_is_one_sentence_and_exit_code_2(
-    text: str | None, message: str, workbench: Result, tmp_path: Path
+    text: str | None, message: str, workbench: Command, tmp_path: Path
 ) -> None:
     if text is not None:
         (tmp_path / "bad.toml").write_text(text)
@@ -153,7 +130,7 @@ def test_a_wrong_experiment_is_one_sentence_and_exit_code_2(
 
 
 def test_a_folder_that_cannot_be_written_is_found_before_the_work(
-    workbench: Result, spec: Path, tmp_path: Path
+    workbench: Command, spec: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
     code, _, errors = workbench("run", spec, "--out", tmp_path / "file" / "out")
@@ -161,13 +138,13 @@ def test_a_folder_that_cannot_be_written_is_found_before_the_work(
     assert "cannot be written: Not a directory; name another folder" in errors
 
 
-def test_wrong_arguments_are_exit_code_2(workbench: Result, spec: Path, tmp_path: Path) -> None:
+def test_wrong_arguments_are_exit_code_2(workbench: Command, spec: Path, tmp_path: Path) -> None:
     assert workbench("run", spec)[0] == 2
     assert workbench("run", spec, "--out", tmp_path, "--format", "xls")[0] == 2
     assert workbench("fly")[0] == 2
 
 
-def test_what_nobody_expected_is_one_sentence_too(workbench: Result, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_nobody_expected_is_one_sentence_too(workbench: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     def break_down() -> None:
         raise ZeroDivisionError("oh\nno")
 
@@ -181,7 +158,7 @@ def test_what_nobody_expected_is_one_sentence_too(workbench: Result, monkeypatch
     assert "Traceback" in cli.log_file().read_text()
 
 
-def test_plugins_lists_what_is_there_and_what_is_wrong(workbench: Result, drop_in: Callable[[str, str], Path]) -> None:
+def test_plugins_lists_what_is_there_and_what_is_wrong(workbench: Command, drop_in: Callable[[str, str], Path]) -> None:
     drop_in("gone.py", "import a_package_that_nobody_has")
     code, printed, errors = workbench("plugins")
     assert code == 0
@@ -192,26 +169,28 @@ def test_plugins_lists_what_is_there_and_what_is_wrong(workbench: Result, drop_i
 
 
 def test_plugins_as_json_is_json_whatever_a_plugin_prints(
-    workbench: Result, drop_in: Callable[[str, str], Path]
+    workbench: Command, drop_in: Callable[[str, str], Path]
 ) -> None:
     drop_in("chatty.py", "print('hello there')")
     code, printed, _ = workbench("plugins", "--json")
     assert code == 0
     found: dict[str, Any] = {plugin["name"]: plugin for plugin in json.loads(printed)}
-    assert set(found["chatty"]) == {"name", "version", "place", "path", "components", "errors"}
+    assert set(found["chatty"]) == {
+        "name", "version", "place", "path", "components", "left_out", "unavailable", "errors",
+    }  # fmt: skip
     assert found["chatty"]["errors"] == [
         "it registers nothing; mark a function such as register_optimizers with @hookimpl"
     ]
     assert {"kind": "optimizer", "name": "adam"} in found["optimizers"]["components"]
 
 
-def test_version(workbench: Result) -> None:
+def test_version(workbench: Command) -> None:
     from workbench import __version__
 
     assert workbench("--version")[:2] == (0, f"workbench {__version__}\n")
 
 
-def test_app_starts_streamlit_on_the_same_script(workbench: Result, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_app_starts_streamlit_on_the_same_script(workbench: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     placed: list[tuple[Path, Path]] = []
     started: list[list[str]] = []
     monkeypatch.setattr(settings, "place", lambda *paths: placed.append(paths))
@@ -224,7 +203,7 @@ def test_app_starts_streamlit_on_the_same_script(workbench: Result, monkeypatch:
 
 
 def test_a_home_that_cannot_be_written_is_one_sentence(
-    workbench: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "file"))
@@ -243,11 +222,8 @@ def test_ctrl_c_stops_cleanly_and_keeps_what_was_recorded(tmp_path: Path, home: 
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    deadline = time.monotonic() + 60
-    while not list(home.glob("runs/*/curve-*.parquet")):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(lambda: list(home.glob("runs/*/curve-*.parquet")) or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
     os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the workers, too
     printed, errors = process.communicate(timeout=60)
     assert process.returncode == 1

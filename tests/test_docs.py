@@ -62,9 +62,9 @@ def test_the_sample_plugins_load_without_error(file: Path, drop_in: DropIn) -> N
 
 
 def test_sign_sgd_steps_as_its_equation_says(drop_in: DropIn) -> None:
-    drop_in("sign_sgd.py", blocks(ROOT / "docs" / "plugins.md", "python")[0])
+    drop_in("my_sign_sgd.py", blocks(ROOT / "docs" / "plugins.md", "python")[0])
     known = registry.current()
-    sample = next(text for text in blocks(ROOT / "docs" / "plugins.md", "toml") if "sign_sgd" in text)
+    sample = next(text for text in blocks(ROOT / "docs" / "plugins.md", "toml") if "my_sign_sgd" in text)
     [run] = resolve(loads(sample + "[task]\nstart = [1.0, -1.0]\nsteps = 5\n"), known)
     recorder = MemoryRecorder()
     simulate.execute(run, known, recorder)
@@ -77,7 +77,7 @@ def test_sign_sgd_steps_as_its_equation_says(drop_in: DropIn) -> None:
 def test_the_sample_experiments_resolve() -> None:
     known = registry.load()
     samples = blocks(ROOT / "docs" / "experiments.md", "toml")
-    assert {loads(sample).kind for sample in samples} == {"descent", "sweep", "training", "transfer"}
+    assert {loads(sample).kind for sample in samples} == {"descent", "sweep", "tune", "training", "transfer"}
     for sample in samples:
         assert resolve(loads(sample), known)
 

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
-from workbench import discovery, house, registry
+from workbench import Optimizer, Surface, discovery, house, registry
+from workbench.capabilities import capabilities
 from workbench.discovery import BUILTINS
-from workbench.errors import UnknownComponent, WorkbenchError
+from workbench.errors import UnknownComponent, WorkbenchError, allowed_names
 from workbench.registry import Plugin, Registry
 
 BROKEN = Path(__file__).parent / "broken_plugins"
@@ -32,6 +34,25 @@ DropIn = Callable[[str, str], Path]
 def _listen(caplog: pytest.LogCaptureFixture) -> None:
     """Other tests may have silenced the registry."""
     caplog.set_level(logging.INFO, logger="workbench.registry")
+
+
+ABSENT = """
+from workbench import Unavailable
+
+raise Unavailable("a_package\\nis not installed; pip install a_package")
+"""
+PARTLY = """
+from workbench import Surface, hookimpl
+
+@hookimpl
+def register_surfaces(register):
+    register(Surface("kept", lambda x, y: x))
+    register.left_out("thrown", "it has no bottom")
+
+@hookimpl
+def register_optimizers(register):
+    register.left_out("thrown", "it needs a wind tunnel")
+"""
 
 
 def plugin_called(name: str, known: Registry) -> Plugin:
@@ -151,8 +172,8 @@ def test_a_hanging_plugin_is_named_in_the_log(
     monkeypatch.setattr(discovery, "PATIENCE", 0.05)
     monkeypatch.setenv("HANGS_FOR", "0.3")
     load_broken("hangs", monkeypatch, tmp_path)
-    [message] = [record.getMessage() for record in caplog.records if "has been loading" in record.getMessage()]
-    assert message.startswith("plugin hangs (")
+    messages = [record.getMessage() for record in caplog.records if "has been loading" in record.getMessage()]
+    [message] = [message for message in messages if message.startswith("plugin hangs (")]
     assert "WORKBENCH_LOAD_PLUGINS" in message
 
 
@@ -256,6 +277,7 @@ def test_the_four_places_in_their_order(tmp_path: Path, monkeypatch: pytest.Monk
     assert [(plugin.name, plugin.place) for plugin in known.plugins] == [
         *((name, "built-in") for name in BUILTINS),
         ("aaa_dropped", "plugins"),
+        ("zoo", "plugins"),
         ("bbb_package", "WORKBENCH_PLUGINS"),
         ("nowhere", "WORKBENCH_PLUGINS"),
         ("ccc", "installed"),
@@ -268,7 +290,7 @@ def test_the_four_places_in_their_order(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(
     ("allowed", "loaded"),
-    [(None, {"one", "two", "three"}), ("", set()), ("two", {"two"}), (" three , one,", {"one", "three"})],
+    [(None, {"zoo", "one", "two", "three"}), ("", set()), ("two", {"two"}), (" three , one,", {"one", "three"})],
 )
 def test_the_allow_list_names_what_is_loaded_besides_the_builtins(
     allowed: str | None, loaded: set[str], drop_in: DropIn, site: Path, monkeypatch: pytest.MonkeyPatch
@@ -349,6 +371,68 @@ def test_a_remedy_inherits_no_title_from_another(drop_in: DropIn) -> None:
     assert known.get("remedy", "one_remedy").summary == "First line."
     assert known.get("remedy", "two_remedy").title == "two remedy"
     assert known.get("remedy", "two_remedy").summary == ""
+
+
+def test_a_plugin_that_lacks_a_package_is_not_available_and_not_broken(
+    drop_in: DropIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    drop_in("absent.py", ABSENT)
+    drop_in("zz_after.py", SURFACE.format(name="after", number=1))
+    known = registry.load()
+    plugin = plugin_called("absent", known)
+    assert plugin.unavailable == "a_package is not installed; pip install a_package"
+    assert (plugin.errors, plugin.components) == ([], [])
+    assert len(plugin.digest) == 12
+    assert "after" in known.names("surface")
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    with pytest.raises(UnknownComponent) as caught:
+        known.get("surface", "of_absent")
+    assert "(plugins not available: absent: a_package is not installed; pip install a_package)" in str(caught.value)
+    assert "plugins with errors" not in str(caught.value)
+
+
+def test_a_plugin_says_what_it_leaves_out(drop_in: DropIn) -> None:
+    drop_in("partly.py", PARTLY)
+    known = registry.load()
+    plugin = plugin_called("partly", known)
+    assert plugin.errors == [], "a hook that says why it registers nothing has said something"
+    assert plugin.components == [("surface", "kept")]
+    assert plugin.left_out == {
+        ("surface", "thrown"): "it has no bottom",
+        ("optimizer", "thrown"): "it needs a wind tunnel",
+    }
+    assert "thrown" not in known.names("surface")
+    with pytest.raises(
+        UnknownComponent, match=r"^plugin 'partly' leaves optimizer 'thrown' out: it needs a wind tunnel$"
+    ):
+        known.get("optimizer", "thrown")
+
+
+def test_what_another_plugin_leaves_out_may_be_registered(drop_in: DropIn) -> None:
+    drop_in("partly.py", PARTLY)
+    drop_in("zz_braver.py", SURFACE.format(name="thrown", number=5))
+    assert registry.load().get("surface", "thrown").factory(0, 0) == 5
+
+
+def test_a_long_list_of_names_is_cut() -> None:
+    names = [f"name_{number:03}" for number in range(100)]
+    message = allowed_names("name_77", names)
+    assert message.startswith("did you mean 'name_077'? allowed: name_000, ")
+    assert message.endswith(", name_039 and 60 more")
+    assert allowed_names("b", ["c", "a"]) == "allowed: a, c"
+
+
+def test_capabilities_are_said_in_words() -> None:
+    plain = Optimizer("plain", torch.optim.SGD)
+    assert capabilities(plain) == []
+    assert capabilities(Surface("flat", lambda x, y: x)) == []
+    needy = Optimizer("needy", torch.optim.SGD, needs_closure=True, least_dim=2, modes=True, licence="GPL-3.0")
+    assert capabilities(needy) == [
+        "needs a closure",
+        "not on surfaces: it works on tensors of at least 2 dimensions, and a point on a surface has 1",
+        "train and eval modes",
+        "licence: GPL-3.0",
+    ]
 
 
 def test_the_engine_never_imports_streamlit() -> None:

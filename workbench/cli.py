@@ -21,12 +21,12 @@ import typer
 from workbench import __version__, house
 from workbench.cli_log import log_file, start_logging
 from workbench.cli_runs import resume, runs, stop
-from workbench.cli_work import complete, execute, print_summary
+from workbench.cli_work import complete, execute, leave, print_summary
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:  # torch, pandas and the workers take seconds: only the commands that need them import them
     from workbench.records import Records
-    from workbench.registry import Plugin
+    from workbench.registry import Plugin, Registry
 
 log = logging.getLogger("workbench.cli")
 app = typer.Typer(
@@ -109,10 +109,7 @@ def run(
     (out / "experiment.toml").write_text(dumps(experiment), encoding="utf-8")
     print_summary(work.records["summary"])
     typer.echo(f"{len(jobs) - work.unfinished} of {len(jobs)} runs finished; records are in {out}")
-    if work.cut and work.unfinished:
-        typer.echo(f"stopped; the same command{' without --again' if again else ''} goes on")
-    if work.unfinished:
-        raise typer.Exit(1)
+    leave(work, "the same command without --again" if again else "the same command")
 
 
 app.command()(runs)
@@ -144,48 +141,89 @@ def write_records(records: Records, folder: Path, format: Format) -> None:
 
 
 @app.command()
-def plugins(as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False) -> None:
+def plugins(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what components ask for, and what is left out and why.")
+    ] = False,
+) -> None:
     """List the plugins: name, version, place, what they registered, and what is wrong with them."""
     start_logging(quiet=True)
     from workbench import registry
 
     with redirect_stdout(sys.stderr):  # what a plugin prints is not part of the answer
-        found = registry.current().plugins
+        known = registry.current()
+    found = known.plugins
     if as_json:
-        typer.echo(json.dumps([as_plain(plugin) for plugin in found], indent=2))
+        typer.echo(json.dumps([as_plain(known, plugin) for plugin in found], indent=2))
         return
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    console = Console(width=None if sys.stdout.isatty() else 120)
     table = Table("plugin", "version", "place", "registers")
     for plugin in found:
-        table.add_row(*map(escape, (plugin.name, plugin.version, plugin.place, registered(plugin.components))))
-    console = Console(width=None if sys.stdout.isatty() else 120)
+        holds = "not available" if plugin.unavailable else registered(plugin.components, everything)
+        table.add_row(*map(escape, (plugin.name, plugin.version, plugin.place, holds)))
     console.print(table)
     for plugin in found:
+        who = f"[bold]{escape(plugin.name)}[/]"
+        if plugin.unavailable:
+            console.print(f"{who} is not available: {escape(plugin.unavailable)}", soft_wrap=True)
+        if everything:
+            for line in remarks(known, plugin):
+                console.print(f"{who}: {escape(line)}", soft_wrap=True)
+        elif plugin.left_out:
+            console.print(f"{who} leaves {len(plugin.left_out)} out; --all says why", soft_wrap=True)
         for error in plugin.errors:
             console.print(
                 f"[bold red]{escape(plugin.name)}[/] ({escape(plugin.path)}): {escape(error)}", soft_wrap=True
             )
 
 
-def registered(components: Iterable[tuple[str, str]]) -> str:
-    """``optimizer sgd, adam; schedule step``."""
+FEW = 40  # components of one kind that are named without --all
+
+
+def registered(components: Iterable[tuple[str, str]], everything: bool = True) -> str:
+    """``optimizer sgd, adam; schedule step``; of many only the first, unless ``everything`` is wanted."""
     kinds: dict[str, list[str]] = {}
     for kind, name in components:
         kinds.setdefault(kind, []).append(name)
-    return "; ".join(f"{kind} {', '.join(names)}" for kind, names in kinds.items())
+    shown = {kind: names if everything else names[:FEW] for kind, names in kinds.items()}
+    more = {kind: len(names) - len(shown[kind]) for kind, names in kinds.items()}
+    return "; ".join(
+        f"{kind} {', '.join(names)}{f' and {more[kind]} more' if more[kind] else ''}" for kind, names in shown.items()
+    )
 
 
-def as_plain(plugin: Plugin) -> dict[str, Any]:
+def remarks(known: Registry, plugin: Plugin) -> list[str]:
+    """What its components ask for, and what it leaves out and why."""
+    from workbench.capabilities import capabilities
+
+    asked = [(kind, name, capabilities(known.get(kind, name))) for kind, name in plugin.components]
+    return [f"{kind} {name}: {'; '.join(said)}" for kind, name, said in asked if said] + [
+        f"{kind} {name} is left out: {reason}" for (kind, name), reason in plugin.left_out.items()
+    ]
+
+
+def as_plain(known: Registry, plugin: Plugin) -> dict[str, Any]:
     """A plugin as JSON says it."""
+    from workbench.capabilities import capabilities
+
     return {
         "name": plugin.name,
         "version": plugin.version,
         "place": plugin.place,
         "path": plugin.path,
-        "components": [{"kind": kind, "name": name} for kind, name in plugin.components],
+        "components": [
+            {"kind": kind, "name": name} | ({"asks": said} if (said := capabilities(known.get(kind, name))) else {})
+            for kind, name in plugin.components
+        ],
+        "left_out": [
+            {"kind": kind, "name": name, "reason": reason} for (kind, name), reason in plugin.left_out.items()
+        ],
+        "unavailable": plugin.unavailable,
         "errors": plugin.errors,
     }
 

@@ -14,7 +14,7 @@ expect.set_options(timeout=60_000)
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
-SIGN_SGD = """
+DROPPED = """
 import torch
 from workbench import Optimizer, Param, hookimpl
 
@@ -29,7 +29,7 @@ class SignSGD(torch.optim.Optimizer):
 
 @hookimpl
 def register_optimizers(register):
-    register(Optimizer("sign_sgd", SignSGD, title="SignSGD",
+    register(Optimizer("dropped_sign", SignSGD, title="Dropped sign",
                        params=[Param("lr", 0.01, low=1e-5, high=1.0, scale="log")]))
 """
 
@@ -166,20 +166,20 @@ def test_pictures_and_experiments_can_be_downloaded(page, app, tmp_path: Path) -
 
 
 def test_a_dropped_plugin_appears_everywhere_and_a_broken_one_only_in_the_list(page, app) -> None:
-    (app.plugins / "sign_sgd.py").write_text(SIGN_SGD)
+    (app.plugins / "dropped_sign.py").write_text(DROPPED)
     for name in ("surfaces", "rates", "training", "transfer"):
         visit(page, app, name)
         box = page.get_by_role("combobox", name=re.compile("^optimizer|Selected.*optimizer", re.I)).first
         box.click()
-        box.fill("Sign")
-        expect(page.get_by_role("option", name="SignSGD").first).to_be_visible()
+        box.fill("Dropped")
+        expect(page.get_by_role("option", name="Dropped sign").first).to_be_visible()
         page.keyboard.press("Escape")
-    (app.plugins / "sign_sgd.py").write_text(SIGN_SGD + "\ndef broken(:\n")
+    (app.plugins / "dropped_sign.py").write_text(DROPPED + "\ndef broken(:\n")
     visit(page, app, "plugins")
     expect(page.get_by_text("SyntaxError").first).to_be_visible()
     visit(page, app, "surfaces")
     expect(charts(page).first).to_be_visible()
-    (app.plugins / "sign_sgd.py").unlink()
+    (app.plugins / "dropped_sign.py").unlink()
 
 
 @pytest.mark.parametrize("name", ["", "surfaces", "training", "runs", "plugins"])
