@@ -11,15 +11,16 @@ import random
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import psutil
+import waiting
 
 from workbench import registry
 from workbench.experiment import loads
@@ -30,7 +31,7 @@ from workbench.training import loop
 
 KILLS = int(os.environ.get("WORKBENCH_FAULTS", "12"))  # in all tests together
 SEED = int(os.environ.get("WORKBENCH_FAULTS_SEED", str(random.SystemRandom().randrange(1_000_000))))
-PATIENCE = 120.0  # seconds: machines are slow and shared
+until = partial(waiting.until, seconds=120.0)  # machines are slow and shared
 PER_CHANGE = ["seconds", "message"]  # what identical runs may differ in
 
 MIXED = """
@@ -82,13 +83,6 @@ def dice(name: str) -> random.Random:
     """Random points that a failure can repeat: the seed is printed with it."""
     print(f"WORKBENCH_FAULTS_SEED={SEED} WORKBENCH_FAULTS={KILLS} ({name})")
     return random.Random(f"{SEED} {name}")
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.02)
 
 
 # -- the oracle --------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import pytest
 
 from workbench import house
 
+Command = Callable[..., tuple[int, str, str]]  # the fixture ``workbench``: arguments -> exit code, stdout, stderr
 LOOPBACK = {"0100007F", "00000000000000000000000001000000"}  # 127.0.0.1 and ::1, as /proc writes them
 needs_proc = pytest.mark.skipif(not Path("/proc/net/tcp").is_file(), reason="looks at listening sockets in /proc")
 

@@ -109,7 +109,7 @@ def test_a_run_that_fails_gives_exit_code_1_and_names_the_plugin(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "bad.toml: the key 'kind' is missing; allowed: descent, sweep, training, transfer"),
+        ("", "bad.toml: the key 'kind' is missing; allowed: descent, sweep, tune, training, transfer"),
         ('kind = "descent"\n[base]\noptimizer = "adm"', "bad.toml: optimizer: unknown optimizer 'adm'; did you mean"),
         ('kind = "training"\n[task]\nepochs = -1', "bad.toml: task.epochs = -1: not allowed; allowed: a whole number"),
         (None, "bad.toml: cannot be read: No such file or directory"),

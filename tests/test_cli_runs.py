@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import waiting
+from launching import Command
 
-from workbench import cli
 from workbench.experiment import loads
 from workbench.runs import owners, store
 from workbench.runs.job import plan
@@ -31,27 +31,7 @@ epochs = 60
 batch_size = 16
 """
 FINISHED = Status("finished", "finished", 7, 7, started=1.0, kind="training", title="Ten", variant="v", seed=3)
-Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def workbench(home: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Call]:
-    """``workbench(*arguments)`` runs the command line here and returns (exit code, stdout, stderr)."""
-    logger = logging.getLogger("workbench")
-    before, level = list(logger.handlers), logger.level
-
-    def call(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["workbench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        printed = capfd.readouterr()
-        return int(left.value.code or 0), printed.out, printed.err
-
-    yield call
-    for handler in [handler for handler in logger.handlers if handler not in before]:
-        logger.removeHandler(handler)
-        handler.close()
-    logger.setLevel(level)
+until = partial(waiting.until, seconds=120.0)
 
 
 @pytest.fixture
@@ -75,13 +55,6 @@ def process(home: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
             one.communicate(timeout=60)
 
 
-def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.05)
-
-
 def written(tmp_path: Path, text: str = LONG) -> Path:
     file = tmp_path / "long.toml"
     file.write_text(text)
@@ -99,7 +72,7 @@ def test_listing_and_stopping_import_neither_torch_nor_workers(home: Path) -> No
     subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
 
 
-def test_runs_are_listed_for_people_and_for_programs(workbench: Call) -> None:
+def test_runs_are_listed_for_people_and_for_programs(workbench: Command) -> None:
     store.write_status("aaaaaaaaaaaaaaaa", FINISHED)
     failed = replace(FINISHED, state="failed", outcome="failed", started=2.0, message="plugin 'x' [/] hurts")
     store.write_status("bbbbbbbbbbbbbbbb", failed)
@@ -116,7 +89,7 @@ def test_runs_are_listed_for_people_and_for_programs(workbench: Call) -> None:
     ]  # fmt: skip
 
 
-def test_the_list_is_cut_to_a_state_and_a_number(workbench: Call) -> None:
+def test_the_list_is_cut_to_a_state_and_a_number(workbench: Command) -> None:
     for number in range(5):
         status = replace(FINISHED, started=float(number), state="failed" if number == 2 else "finished")
         store.write_status(f"{number}" * 16, status)
@@ -130,13 +103,13 @@ def test_the_list_is_cut_to_a_state_and_a_number(workbench: Call) -> None:
     assert "did you mean 'finished'?" in errors
 
 
-def test_no_runs_are_a_list_too(workbench: Call) -> None:
+def test_no_runs_are_a_list_too(workbench: Command) -> None:
     assert workbench("runs")[:2][0] == 0
     assert "No runs" in workbench("runs")[1]
     assert json.loads(workbench("runs", "--json")[1]) == []
 
 
-def test_what_cannot_be_stopped_is_said_with_exit_code_2(workbench: Call) -> None:
+def test_what_cannot_be_stopped_is_said_with_exit_code_2(workbench: Command) -> None:
     own = {"owner": owners.claim(), "host": store.HOST}
     store.write_status("aaa1", FINISHED)
     store.write_status("aaa2", Status("queued", **own))
@@ -159,7 +132,7 @@ def test_what_cannot_be_stopped_is_said_with_exit_code_2(workbench: Call) -> Non
 
 
 def test_stop_from_another_process_and_resume_give_the_records_of_an_uninterrupted_run(
-    workbench: Call, process: Callable[..., subprocess.Popen[str]], home: Path, tmp_path: Path,
+    workbench: Command, process: Callable[..., subprocess.Popen[str]], home: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     file, jobs = written(tmp_path), plan(loads(LONG))
@@ -195,7 +168,7 @@ def test_stop_from_another_process_and_resume_give_the_records_of_an_uninterrupt
 
 @pytest.mark.skipif(os.name == "nt", reason="process groups")
 def test_ctrl_c_and_the_same_command_go_on(
-    workbench: Call, process: Callable[..., subprocess.Popen[str]], tmp_path: Path
+    workbench: Command, process: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
     file, ids = written(tmp_path), [job.id for job in plan(loads(LONG))]
     first = process("run", file, "--out", tmp_path / "out")
@@ -216,7 +189,7 @@ def test_ctrl_c_and_the_same_command_go_on(
     assert curve["step"].is_unique
 
 
-def test_again_starts_over(workbench: Call, tmp_path: Path) -> None:
+def test_again_starts_over(workbench: Command, tmp_path: Path) -> None:
     file = written(tmp_path, 'kind = "descent"\n[task]\nsteps = 20\n')
     [job] = plan(loads(file.read_text()))
     assert workbench("run", file, "--out", tmp_path / "out")[0] == 0
@@ -230,7 +203,7 @@ def test_again_starts_over(workbench: Call, tmp_path: Path) -> None:
 
 
 def test_resume_refuses_what_is_at_work_and_what_has_changed(
-    workbench: Call, drop_in: Callable[[str, str], Path]
+    workbench: Command, drop_in: Callable[[str, str], Path]
 ) -> None:
     store.write_status("aaa1", Status("running", owner=owners.claim(), host=store.HOST))
     code, _, errors = workbench("resume", "aaa1")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workbench.cli_log import start_logging
-from workbench.cli_work import POLL, complete, execute, print_summary
+from workbench.cli_work import POLL, complete, execute, leave, print_summary
 from workbench.errors import WorkbenchError, allowed_names
 from workbench.words import ago
 from workbench.words import runs as counted
@@ -146,7 +146,4 @@ def resume(ids: Ids) -> None:
         parts.append(own)
     print_summary(pd.concat(parts, ignore_index=True))
     typer.echo(f"{len(work.jobs) - work.unfinished} of {counted(len(work.jobs))} finished")
-    if work.cut and work.unfinished:
-        typer.echo("stopped; the same command goes on")
-    if work.unfinished:
-        raise typer.Exit(1)
+    leave(work)

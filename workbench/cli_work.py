@@ -144,6 +144,15 @@ def stop(bench: Bench, jobs: Sequence[Job]) -> None:
         time.sleep(POLL)
 
 
+def leave(work: Work, command: str = "the same command") -> None:
+    """Say how work that was cut short goes on; exit code 1 while a run has something left to do."""
+    if not work.unfinished:
+        return
+    if work.cut:
+        typer.echo(f"stopped; {command} goes on")
+    raise typer.Exit(1)
+
+
 def complete(summary: pd.DataFrame, jobs: Sequence[Job], states: Sequence[Status]) -> pd.DataFrame:
     """A row for every run, also for one that was stopped before it began or whose worker died."""
     import pandas as pd

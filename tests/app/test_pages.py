@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from waiting import until
 
 from workbench import Param, registry
 from workbench.experiment import dump, parse, resolve
@@ -98,13 +98,6 @@ def test_a_training_runs_and_is_shown(visit: Visit) -> None:
     settle(test, plan(small))
     assert test.dataframe[0].value["outcome"].tolist() == ["finished"]
     assert any("Run again" in button.label for button in test.button)
-
-
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.02)
 
 
 def progress_texts(test: AppTest) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from waiting import until
 
 from workbench import registry
 from workbench.errors import WorkbenchError
@@ -48,16 +49,6 @@ def jobs(text: str) -> list[Job]:
     return plan(loads(text))
 
 
-def until(condition: object, seconds: float = 60.0) -> float:
-    """Wait until ``condition()`` holds; returns the seconds it took."""
-    began = time.monotonic()
-    while not condition():  # type: ignore[operator]
-        if time.monotonic() - began > seconds:
-            pytest.fail(f"not within {seconds} s")
-        time.sleep(0.02)
-    return time.monotonic() - began
-
-
 def optimizer(name: str) -> str:
     return f'kind = "descent"\n[base]\noptimizer = "{name}"\n'
 
@@ -82,7 +73,7 @@ def test_queued_runs_leave_the_same_records_in_their_folders(bench: Bench, home:
     stored = bench.records(work)
     pd.testing.assert_frame_equal(stored["path"], light["path"])
     assert sorted(path.name for path in store.folder(work[0].id).iterdir()) == [
-        "experiment.toml", "path.parquet", "request.json", "status.json", "summary.parquet",
+        "experiment.toml", "path.parquet", "request.json", "state.parquet", "status.json", "summary.parquet",
     ]  # fmt: skip
 
 

@@ -13,9 +13,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ import pandas as pd
 import psutil
 import pytest
 import torch
+import waiting
 from distributed import Client
+from launching import free_port
 
 from workbench import house, registry
 from workbench.errors import WorkbenchError
@@ -39,6 +42,7 @@ if os.name == "nt":
     pytest.skip("Windows has neither process groups nor SIGKILL", allow_module_level=True)
 
 PATIENCE = 90.0  # seconds that any of this may take on a slow machine
+until = partial(waiting.until, seconds=PATIENCE)
 MIXED = """
 kind = "training"
 seeds = [0, 1]
@@ -110,21 +114,6 @@ from workbench import Optimizer, Param, hookimpl
 def register_optimizers(register):
     register(Optimizer("local_sgd", torch.optim.SGD, params=[Param("lr", 0.1, low=0.0)]))
 """
-
-
-def until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Wait until ``condition()`` holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {seconds:.0f} s")
-        time.sleep(0.05)
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def end(process: subprocess.Popen[Any]) -> None:

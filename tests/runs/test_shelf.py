@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 from workbench.errors import WorkbenchError
 from workbench.experiment import loads
@@ -50,13 +50,6 @@ def register_surfaces(register):
 
 def put(run_id: str, status: Status) -> None:
     store.write_status(run_id, status)
-
-
-def until(condition: object, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.02)
 
 
 def test_ten_thousand_runs_are_all_listed_as_they_are(home: Path) -> None:

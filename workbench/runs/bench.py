@@ -73,8 +73,7 @@ class Bench(Dispatcher):
         if self.scheduler:
             self._client(Lane.TRAINING)
         for job in todo:
-            source = job.source()
-            if source is not None and not self._complete(source):
+            if (source := job.source()) is not None:
                 self._enqueue(source, session, again=False)
             self._enqueue(job, session, again)
 

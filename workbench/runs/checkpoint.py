@@ -58,7 +58,8 @@ def encode(value: Any, tensors: list[Tensor], place: str, depth: int = 0) -> Any
         if value.layout is not torch.strided or value.is_complex() or value.is_meta:
             what = f"{value.layout}, {value.dtype}, on {value.device}"
             raise TypeError(f"{place} is a tensor ({what}) that cannot be kept")
-        order = sorted(range(value.dim()), key=lambda axis: -value.stride(axis))  # as it lies in memory: sums round so
+        strides = value.stride()
+        order = sorted(range(value.dim()), key=lambda axis: -strides[axis])  # as it lies in memory: sums round so
         tensors.append(value.detach().cpu().permute(order).clone(memory_format=torch.contiguous_format))
         number = len(tensors) - 1
         return {"tensor": number} if order == sorted(order) else {"permuted": [number, order]}

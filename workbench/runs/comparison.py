@@ -8,7 +8,7 @@ import pandas as pd
 
 from workbench import registry
 from workbench.descent.surface import Landscape
-from workbench.records import Records, label
+from workbench.records import Records
 from workbench.runs import again, store
 from workbench.runs.overview import letters
 from workbench.runs.shelf import Entry
@@ -50,12 +50,10 @@ def groups(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
 def records(entries: Iterable[Entry], named: Mapping[str, str], tables: Iterable[str]) -> Records:
     """The tables of several runs under their names; a name stands for one run, so the seed says nothing and is 0."""
     entries = list(entries)
-    gathered: Records = {}
-    for table in tables:
-        found = [(entry, store.read_table(entry.id, table)) for entry in entries]
-        filled = [label(table, rows, named[entry.id], 0) for entry, rows in found if len(rows)]
-        gathered[table] = pd.concat(filled, ignore_index=True) if filled else store.empty(table, who=True)
-    return gathered
+    return {
+        table: store.joined(table, ((named[entry.id], 0, store.read_table(entry.id, table)) for entry in entries))
+        for table in tables
+    }
 
 
 def heights(path: pd.DataFrame, entries: Iterable[Entry], named: Mapping[str, str]) -> list[float]:

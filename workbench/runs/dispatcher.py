@@ -20,7 +20,7 @@ from workbench.experiment import versions
 from workbench.runs import cluster, guest, owners, shelf, store, worker
 from workbench.runs.job import Job, Lane
 from workbench.runs.queue import FairQueue
-from workbench.runs.recorder import checkpoints
+from workbench.runs.recorder import WEIGHTS, checkpoints
 from workbench.runs.remote import Remote
 
 log = logging.getLogger("workbench.runs")
@@ -38,7 +38,7 @@ class Task:
 
     job: Job
     session: str
-    attempt: str
+    attempt: str  # the workers' scheduler, too, knows it under this name
     future: Future[Any] | None = None
     asked: float = 0.0  # when it was asked to end
     given_up: bool = False  # it did not react, and its worker is being ended
@@ -46,11 +46,6 @@ class Task:
 
     def __post_init__(self) -> None:
         self.source = self.job.source()
-
-    @property
-    def key(self) -> str:
-        """The name under which the workers' scheduler knows it."""
-        return self.attempt
 
     def cancel(self) -> None:
         """Tell the scheduler, if it is there, that nobody waits for it any more."""
@@ -190,7 +185,7 @@ class Dispatcher:
         try:
             client = self._client(Lane.TRAINING)
             with self._lock:
-                future = client.submit(worker.execute, order, key=task.key)
+                future = client.submit(worker.execute, order, key=task.attempt)
                 task.future = future
                 self._at_work[job.id] = task
         except Exception as error:  # no scheduler: it stays in the queue
@@ -210,7 +205,7 @@ class Dispatcher:
         self._remote.send(task.attempt, needed[job.id])
         if job.run.source is not None:
             source = job.run.source.id(known)
-            needed[source] = files(source, "weights.safetensors")
+            needed[source] = files(source, WEIGHTS)
         fork = job.run.fork
         while fork is not None:
             trunk = fork.run.id(known)
@@ -241,7 +236,7 @@ class Dispatcher:
                 self._end(task, "failed", describe(error))
         self._over(task)
         with suppress(store.StoreError):  # what was set aside comes back at the next try
-            shelf.settle(run_id)
+            shelf.settle(run_id)  # here, too: mostly the worker itself has written how it ended, and no `_end` did
         with self._news:
             self._news.notify()
 
@@ -338,7 +333,7 @@ class Dispatcher:
     def _end_worker(self, task: Task) -> None:
         try:
             client = self._client(Lane.TRAINING)
-            found = [address for address, keys in client.processing().items() if task.key in keys]
+            found = [address for address, keys in client.processing().items() if task.attempt in keys]
             if self._remote:  # first of all, or the scheduler would give it to another worker, to hold that one, too
                 with self._lock:
                     if self._at_work.get(task.job.id) is not task:
@@ -430,4 +425,5 @@ class Dispatcher:
             status = self.status(task.job)
             if status.attempt == task.attempt and (status.live or (status.state == "paused" and task in left)):
                 self._end(task, "interrupted", "the bench was closed; run it again to go on")
-            shelf.settle(task.job.id)
+            else:
+                shelf.settle(task.job.id)

@@ -14,7 +14,7 @@ import pandas as pd
 from distributed import Client, Future
 
 from workbench.experiment import Run
-from workbench.records import TABLES, Records, frame, label
+from workbench.records import TABLES, Records, frame
 from workbench.runs import cluster, store, worker
 
 log = logging.getLogger("workbench.runs")
@@ -45,14 +45,10 @@ class LightLane:
             run_id: self._result(future, max(deadline - time.monotonic(), 0.1)) for run_id, future in futures.items()
         }
         self._keep(results)
-        gathered: dict[str, list[pd.DataFrame]] = {table: [] for table in TABLES}
-        for run, run_id in named:
-            for table, rows in (kept.get(run_id) or results[run_id]).items():
-                if len(rows):
-                    gathered[table].append(label(table, rows, run.variant, run.seed))
-        return {
-            table: pd.concat(rows, ignore_index=True) if rows else store.empty(table, who=True)
-            for table, rows in gathered.items()
+        measured = [(run, kept.get(run_id) or results[run_id]) for run, run_id in named]
+        return {  # one that failed has a summary alone
+            table: store.joined(table, ((run.variant, run.seed, of[table]) for run, of in measured if table in of))
+            for table in TABLES
         }
 
     def _keep(self, results: dict[str, dict[str, pd.DataFrame]]) -> None:

@@ -17,6 +17,7 @@ from workbench import house
 from workbench.blame import describe
 from workbench.records import TABLES
 from workbench.runs import guest, store
+from workbench.runs.recorder import WEIGHTS
 
 log = logging.getLogger("workbench.runs")
 
@@ -24,7 +25,7 @@ PATIENCE = 30.0  # seconds to wait for a worker's answer
 STALE = 24 * 3600.0  # seconds after which a mark may be removed
 REST = 10.0  # seconds for which one that gave none is not asked
 FILE = re.compile(  # what may be in a run folder and comes from a worker
-    rf"status\.json|error\.txt|weights\.safetensors|checkpoint-\d{{9,}}\.safetensors|({'|'.join(TABLES)})(-\d{{6,}})?\.parquet"
+    rf"status\.json|error\.txt|{re.escape(WEIGHTS)}|checkpoint-\d{{9,}}\.safetensors|({'|'.join(TABLES)})(-\d{{6,}})?\.parquet"
 )
 
 

@@ -366,9 +366,13 @@ def read_table(run_id: str, table: str) -> pd.DataFrame:
 def records(named: Iterable[tuple[Run, str]], tables: Iterable[str] = TABLES) -> Records:
     """The tables of several runs, labelled with variant and seed."""
     named = list(named)
-    gathered: Records = {}
-    for table in tables:
-        found = [(run, read_table(run_id, table)) for run, run_id in named]
-        filled = [label(table, rows, run.variant, run.seed) for run, rows in found if len(rows)]
-        gathered[table] = pd.concat(filled, ignore_index=True) if filled else empty(table, who=True)
-    return gathered
+    return {
+        table: joined(table, ((run.variant, run.seed, read_table(run_id, table)) for run, run_id in named))
+        for table in tables
+    }
+
+
+def joined(table: str, found: Iterable[tuple[str, int, pd.DataFrame]]) -> pd.DataFrame:
+    """One table of several runs, given as variant, seed and rows, with these two in front; typed also when empty."""
+    filled = [label(table, rows, variant, seed) for variant, seed, rows in found if len(rows)]
+    return pd.concat(filled, ignore_index=True) if filled else empty(table, who=True)

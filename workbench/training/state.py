@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from workbench.training.loop import Training
 
 State = dict[str, Any]
+Settings = tuple[list[dict[str, Any]], dict[str, int | float]]
 PLACE = ("step", "epoch", "batch", "total", "seen")  # where in the data, and this epoch's mean loss so far
 PROGRESS = (*PLACE, "tested", "final_loss", "accuracies", "rates", "message")
+MISSING = object()  # differs from any value, also from None
 
 
 def capture(training: Training) -> State:
@@ -61,9 +63,9 @@ def branch(training: Training, trunk: Mapping[str, Any]) -> str:
     """Let a newly built training go on from where another one was; says what was taken over.
 
     Weights, buffers, random state and the place in the data are the trunk's, bit for bit. What an optimizer keeps
-    is taken over by an optimizer of the same name, by parameter; its settings are those of the branch. So is what
-    remedies have frozen by then, if they are the same. Parameters
-    that only the branch has (a batch norm's) start new; one that only the trunk has is refused.
+    is taken over by an optimizer of the same name, by parameter; its settings are those of the branch. What remedies
+    have frozen by then is taken over, too, if they are the same. Parameters that only the branch has (a batch norm's)
+    start new; one that only the trunk has is refused.
     """
     try:
         lost = training.network.load_state_dict(trunk["network"], strict=False).unexpected_keys
@@ -123,9 +125,6 @@ def parameter_names(training: Training) -> list[str]:
     return [names.get(id(each), "") for group in training.optimizer.param_groups for each in group["params"]]
 
 
-Settings = tuple[list[dict[str, Any]], dict[str, int | float]]
-
-
 def settings_of(optimizer: torch.optim.Optimizer) -> Settings:
     """What stands in the groups besides parameters, and the numbers in attributes."""
     groups = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
@@ -140,9 +139,6 @@ def drift(training: Training) -> Settings:
         for group, before in zip(groups, built + [{}] * (len(groups) - len(built)), strict=False)
     ]
     return changed, {key: value for key, value in numbers.items() if differs(value, first.get(key, MISSING))}
-
-
-MISSING = object()
 
 
 def differs(one: Any, other: Any) -> bool:
