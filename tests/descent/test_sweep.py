@@ -264,6 +264,24 @@ def test_numbers_of_the_surface_are_axes_like_others(registry, run_of):
         assert row.value == pytest.approx(last["value"], rel=1e-5, abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("surface", "axis"),
+    [
+        ("rosenbrock", {"parameter": "surface.a", "low": 0.5, "high": 1.5, "count": 3}),
+        ("quadratic", {"parameter": "surface.angle", "low": 0.0, "high": 90.0, "count": 3}),  # 0 takes a way of its own
+    ],
+)
+def test_settings_that_move_the_minimum_or_part_the_ways(registry, run_of, surface, axis):
+    recorder = MemoryRecorder()
+    run = run_of("sweep", sweep=axis, task={"surface": surface, "steps": 50}, base={"optimizer": "rprop"})
+    summary = execute(run, registry, recorder)
+    assert "one by one" not in summary["message"]
+    for row in recorder.table("sweep").itertuples():
+        alone, last = descent_of(registry, run, **{axis["parameter"].replace(".", "__"): row.setting})
+        assert alone["outcome"] == row.outcome
+        assert row.value == pytest.approx(last["value"], rel=1e-5, abs=1e-12)
+
+
 def test_a_setting_that_the_optimizer_refuses_fails_alone(registry, sweep):
     optimizer = {"use": "sgd", "lr": 0.01, "nesterov": True}  # torch refuses a momentum of 0 with it
     summary, table, _ = sweep(optimizer, parameter="momentum", low=0.0, high=0.9, count=4, steps=30)

@@ -33,8 +33,6 @@ class Landscape:
         self.y: Interval = tuple(reference["y"])
         self.noise: float = reference["noise"]
         self.start: tuple[float, float] = self.component.start
-        with blame(registry, "surface", reference["use"]):
-            self.minima: tuple[tuple[float, float], ...] = self.component.minima_of(reference)
 
     def __call__(self, points: Tensor) -> Tensor:
         """The values at points of shape (2, ...), in the shape (...)."""
@@ -86,6 +84,12 @@ class Landscape:
         first, *others = (self.hessian(point) for point in points)
         scale = float(first.abs().max())
         return math.isfinite(scale) and all(float((other - first).abs().max()) <= 1e-9 * scale for other in others)
+
+    @cached_property
+    def minima(self) -> tuple[tuple[float, float], ...]:
+        """The minima that are known, the lowest first."""
+        with blame(self.registry, "surface", self.reference["use"]):
+            return self.component.minima_of(self.reference)  # type: ignore[no-any-return]
 
     @cached_property
     def bottom(self) -> tuple[float, float]:
