@@ -42,7 +42,8 @@ def rate_factor(
     def blamed(factor: Callable[[Clock], Any], kind: str, name: str) -> Callable[[Clock], float]:
         def number(clock: Clock) -> float:
             with blame(registry, kind, name):
-                return float(factor(clock))
+                made = factor(clock)
+                return made if isinstance(made, float) else float(made)
 
         return number
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+FAR = 1e100  # how far from 0 a surface can be drawn
 LONGEST = 10_000  # characters of a setting that is a text
 Interval = tuple[float, float]
 Value = bool | int | float | str | Interval
@@ -272,9 +273,10 @@ class Surface(Component):
                 )
         if not callable(self.minima):
             object.__setattr__(self, "minima", self.checked(self.minima))
+        help = "the part of the plane that is drawn, and in which a minimum is looked for"
         own = (
-            Param("x", self.x, help="the part of the plane that is drawn, and in which a minimum is looked for"),
-            Param("y", self.y, help="the part of the plane that is drawn, and in which a minimum is looked for"),
+            Param("x", self.x, help=help, rule=near),
+            Param("y", self.y, help=help, rule=near),
             Param("noise", 0.0, low=0.0, high=1e6, help="standard deviation of the noise in each gradient"),
         )
         object.__setattr__(self, "params", (*tuple(self.params), *own))
@@ -292,6 +294,12 @@ class Surface(Component):
         if not isinstance(minima, Iterable):
             raise TypeError(f"surface {self.name!r}: minima = {minima!r:.80} is not a list of points")
         return tuple(pair(f"surface {self.name!r}", "minima", point) for point in minima)
+
+
+def near(interval: Interval) -> None:
+    """Raise ``ValueError`` for a part of the plane that numbers could not measure."""
+    if max(map(abs, interval)) > FAR:
+        raise ValueError(f"[{plain(interval[0])}, {plain(interval[1])}] is too far out; allowed: up to {plain(FAR)}")
 
 
 def pair(owner: str, key: str, given: Any) -> tuple[float, float]:

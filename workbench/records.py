@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
@@ -94,12 +95,18 @@ def frame(table: str, rows: Rows, who: bool = False) -> pd.DataFrame:
 
 
 def label(table: str, rows: pd.DataFrame, variant: str, seed: int) -> pd.DataFrame:
-    """Put variant and seed in front of a run's rows, which are typed already."""
-    if len(rows.columns) != len(TABLES[table]):
-        rows = frame(table, rows)  # written before a column was added
-    made = rows[list(TABLES[table])].copy(deep=False)
-    made.insert(0, "variant", pd.Series(variant, index=made.index, dtype="str"))
-    made.insert(1, "seed", pd.Series(seed, index=made.index, dtype="int64"))
+    """Put variant and seed in front of a run's rows."""
+    return label_all(table, [variant], [seed], [rows])
+
+
+def label_all(table: str, variants: Sequence[str], seeds: Sequence[int], parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of several runs in one table, each with its variant and seed in front."""
+    columns = list(TABLES[table])
+    typed = [rows if list(rows.columns) == columns else frame(table, rows) for rows in parts]  # a column was added
+    made = pd.concat(typed, ignore_index=True) if len(typed) > 1 else typed[0].reset_index(drop=True)
+    counts = [len(rows) for rows in typed]
+    made.insert(0, "variant", pd.array(np.repeat(np.array(variants, dtype=object), counts), dtype="str"))
+    made.insert(1, "seed", np.repeat(np.array(seeds, dtype=np.int64), counts))
     return made
 
 

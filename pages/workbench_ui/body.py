@@ -11,6 +11,8 @@ import pandas as pd
 import streamlit as st
 from altair.utils.schemapi import debug_mode
 
+from workbench.charts import play
+from workbench.charts.stack import Stack
 from workbench.errors import WorkbenchError
 from workbench.experiment import Experiment, dump, parse
 from workbench.records import Records
@@ -45,9 +47,9 @@ class Picture:
     what draws the one chart that stands for them in a file (by default the first of them)."""
 
     name: str
-    charts: Sequence[alt.TopLevelMixin]
+    charts: Sequence[alt.TopLevelMixin | Stack]
     note: str = ""
-    file: Callable[[], alt.TopLevelMixin] | None = None
+    file: Callable[[], alt.TopLevelMixin | Stack] | None = None
 
     def chart(self) -> Any:
         """What goes into a file."""
@@ -55,6 +57,17 @@ class Picture:
 
 
 View = Callable[[Result], list[Picture]]
+Views = Mapping[str, View] | Callable[[Result], Mapping[str, View]]  # those of every experiment, or of this one
+
+
+@dataclass(frozen=True)
+class Action:
+    """A button in a page's toolbar that makes another experiment of what is shown, and opens it on its page."""
+
+    label: str
+    icon: str
+    help: str
+    make: Callable[[Result], Experiment]
 
 
 def experiment_page(
@@ -63,10 +76,14 @@ def experiment_page(
     default: str,
     sentence: str,
     finding: Callable[[Result], str],
-    views: Mapping[str, View],
+    views: Views,
     table: Callable[[Result], tuple[pd.DataFrame, dict[str, Any]]],
+    actions: Sequence[Action] = (),
 ) -> None:
-    """Draw one experiment page. The first view is the main picture, the others are tabs computed when opened."""
+    """Draw one experiment page. The first view is the main picture, the others are tabs computed when opened.
+
+    ``actions`` are the ways from here to other pages.
+    """
     plain = state.composed(page, default)
     refusal = refused(plain)  # before the widgets, which would mend it without a word
     with st.sidebar:
@@ -91,11 +108,12 @@ def experiment_page(
         toolbar = header(page, experiment.title, sentence)
         result = measured(experiment, jobs)
         with toolbar:
+            offer(page, result, actions)
             open_menu(page)
             holder = st.container(width="content")
         present(page, result, finding, views, table, holder)
     else:
-        trained(page, experiment, jobs, sentence, finding, views, table)
+        trained(page, experiment, jobs, sentence, finding, views, table, actions)
 
 
 def refused(plain: state.Plain) -> str:
@@ -148,8 +166,9 @@ def trained(
     jobs: list[Job],
     sentence: str,
     finding: Callable[[Result], str],
-    views: Mapping[str, View],
+    views: Views,
     table: Callable[[Result], tuple[pd.DataFrame, dict[str, Any]]],
+    actions: Sequence[Action] = (),
 ) -> None:
     """Work for the queue: results appear as they come."""
     bench = open_bench()
@@ -182,6 +201,7 @@ def trained(
         with toolbar:
             controls.buttons(page, experiment, jobs, shown_jobs, now)
             controls.fork_menu(page, shown, shown_jobs, now)
+            offer(page, result, actions)
             open_menu(page)
             holder = st.container(width="content")
         if shown_jobs is not jobs:
@@ -196,7 +216,7 @@ def present(
     page: str,
     result: Result,
     finding: Callable[[Result], str],
-    views: Mapping[str, View],
+    views: Views,
     table: Callable[[Result], tuple[pd.DataFrame, dict[str, Any]]],
     holder: Any,
 ) -> None:
@@ -219,14 +239,19 @@ def show(
     page: str,
     result: Result,
     text: str,
-    views: Mapping[str, View],
+    views: Views,
     table: Callable[[Result], tuple[pd.DataFrame, dict[str, Any]]],
 ) -> list[Picture]:
     """The finding, the pictures, the failures, the table; returns the pictures that are drawn."""
     if text:
         st.markdown(f"**{text}**")
     failures(result)
-    tabs = st.tabs(list(views), key=f"{page}.tabs", on_change="rerun")
+    style()
+    key = f"{page}.tabs"
+    if callable(views):
+        views = views(result)
+        key += "." + ".".join(views)  # other tabs are another widget
+    tabs = st.tabs(list(views), key=key, on_change="rerun")
     drawn: list[Picture] = []
     for tab, (name, view) in zip(tabs, views.items(), strict=True):
         if not tab.open:
@@ -268,6 +293,11 @@ def nothing_to_draw(result: Result) -> str:
     return f"No records to draw yet: press {'Resume' if begun else 'Run'}."
 
 
+def style() -> None:
+    """How the controls of pictures that play look; once on a page."""
+    st.html(f"<style>{play.STYLE}</style>")
+
+
 def draw(page: str, view: str, picture: Picture, finding: str) -> None:
     """One picture: its charts in a row that breaks where the screen is narrow, and its note."""
     with st.grid(len(picture.charts), min_column_width=320) if len(picture.charts) > 1 else st.container():
@@ -291,7 +321,7 @@ class Unchecked:
 
     def to_dict(self) -> dict[str, Any]:
         """All that Streamlit asks of a chart."""
-        return self.chart.to_dict(validate=False)  # type: ignore[no-any-return]
+        return play.clocked(self.chart.to_dict(validate=False))
 
 
 def fitted(chart: Any) -> Any:
@@ -317,6 +347,18 @@ def failures(result: Result) -> None:
     broken = [s.message for job in result.jobs if (s := result.statuses.get(job.id)) and s.state == "interrupted"]
     for message in dict.fromkeys(broken):
         st.warning(message, title="Interrupted", icon=":material/heart_broken:")
+
+
+def offer(page: str, result: Result, actions: Sequence[Action]) -> None:
+    """The buttons that lead to other pages; what cannot be made is said on this one."""
+    for action in actions:
+        if not st.button(action.label, icon=action.icon, help=action.help, key=f"{page}.action.{action.label}"):
+            continue
+        try:
+            state.go(state.open_experiment(action.make(result)))
+        except WorkbenchError as error:
+            st.session_state[f"{page}.notice"] = str(error)
+            st.rerun()
 
 
 def open_menu(page: str) -> None:

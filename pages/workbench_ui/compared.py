@@ -19,8 +19,8 @@ from workbench.sharing import tables
 from workbench.words import listed
 from workbench.words import runs as counted
 from workbench_ui import viewport
-from workbench_ui.body import POLL, Picture, draw
-from workbench_ui.share import FORMS, drawn, framed
+from workbench_ui.body import POLL, Picture, draw, style
+from workbench_ui.share import Frame, picture_buttons
 
 TABLES = ("summary", "curve", "path")
 
@@ -59,6 +59,7 @@ def pictures_of(ids: Sequence[str]) -> None:
     if "sweeps" in found:
         names = listed(named[entry.id] for entry in found["sweeps"])
         st.info(f"Sweeps are drawn on their own page: select one alone and press Open ({names}).")
+    style()
     for picture in pictures:
         draw("runs", "compared", picture, picture.name)
     if not pictures and set(found) != {"sweeps"}:
@@ -142,26 +143,9 @@ def summary(entries: Sequence[Entry], named: Mapping[str, str]) -> pd.DataFrame:
 def share(entries: Sequence[Entry], records: Records, pictures: Sequence[Picture]) -> None:
     """The pictures as files, and the records; each is made when it is asked for."""
     with st.popover("Share", icon=":material/ios_share:"):
-        theme = st.segmented_control(
-            "Pictures for", ["light", "dark"], default="light", key="runs.theme", required=True,
-            format_func=lambda name: f"{name} slides",
-        )  # fmt: skip
         ids = ", ".join(entry.id[:8] for entry in entries[:12]) + (" ..." if len(entries) > 12 else "")
         lines = [f"{counted(len(entries))}: {ids}", f"Gradient Workbench {__version__}"]
-        for picture in pictures:
-            title = f"{counted(len(entries))}: {picture.name}"
-            spec = partial(framed, picture, title, picture.note, lines, theme)
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.caption(picture.name)
-                for label, make, icon in FORMS:
-                    st.download_button(
-                        label,
-                        partial(drawn, make, spec),
-                        f"runs-{picture.name.replace(' ', '-')}.{label.lower()}",
-                        key=f"runs.{label}.{picture.name}",
-                        on_click="ignore",
-                        icon=icon,
-                    )
+        picture_buttons("runs", pictures, Frame(counted(len(entries)), "", lines, "runs"))
         st.download_button(
             "Records (CSV)", lambda: tables.zipped(records), "runs.zip", "application/zip", key="runs.csv",
             on_click="ignore", icon=":material/table:",

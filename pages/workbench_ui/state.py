@@ -65,7 +65,7 @@ def undo(page: str) -> None:
 
 def page_for(kind: str) -> str:
     """The page that composes this kind of experiment."""
-    return {"descent": "surfaces", "sweep": "rates"}.get(kind, kind)
+    return {"descent": "surfaces", "sweep": "rates", "tune": "tuning"}.get(kind, kind)
 
 
 def open_experiment(experiment: Experiment) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -26,6 +27,33 @@ def message(rows: pd.DataFrame) -> str:
     return "; ".join(dict.fromkeys(text for text in rows["message"] if text))
 
 
+COST_COLUMNS = {
+    "evaluations": st.column_config.NumberColumn(
+        "evaluations a step", format="%.3g", help="how often the gradient is evaluated in one step, on average"
+    ),
+    "microseconds": st.column_config.NumberColumn(
+        "time a step (µs)", format="%.0f", help="measured on this machine, the bench's own bookkeeping included"
+    ),
+    "state_bytes": st.column_config.NumberColumn(
+        "state (bytes)", format="%d", help="what the optimizer keeps besides the two coordinates, 16 bytes"
+    ),
+}
+
+
+def cost_of(own: pd.DataFrame, path: pd.DataFrame) -> dict[str, float]:
+    """What a step of one variant's descents cost: gradient evaluations, microseconds (median of the seeds), bytes.
+
+    ``own`` are its rows of ``summary``; NaN where no step was taken.
+    """
+    steps = path[path["variant"] == own["variant"].iloc[0]].groupby("seed")["step"].max()
+    taken = own["seed"].map(steps).where(lambda count: count > 0)
+    return {
+        "evaluations": float((own["evaluations"] / taken).median()),
+        "microseconds": float((own["seconds"] * 1e6 / taken).median()),
+        "state_bytes": float(own["state_bytes"].max()),
+    }
+
+
 def descent_table(result: Result) -> Table:
     """Outcome, step, final value and place of every descent."""
     summary, path = result.records["summary"], result.records["path"]
@@ -44,6 +72,7 @@ def descent_table(result: Result) -> Table:
                 "final value": own["value"].iloc[0],
                 "x": end["x"],
                 "y": end["y"],
+                **cost_of(own, path),
                 "time": own["seconds"].sum() * 1000,
                 "remark": message(own),
             }
@@ -54,44 +83,54 @@ def descent_table(result: Result) -> Table:
         "final value": number(format="%.4g"),
         "x": number(format="%.4g"),
         "y": number(format="%.4g"),
+        **COST_COLUMNS,
         "time": number("time (ms)", format="%.0f"),
         "remark": st.column_config.TextColumn(width="large"),
     }
 
 
-def sweep_table(result: Result) -> Table:
-    """The range of settings with which each optimizer converges, and its fastest."""
-    sweep, summary = result.records["sweep"], result.records["summary"]
+def tuning_table(result: Result) -> Table:
+    """The best trial of each variant, and how many of its trials converge."""
+    from workbench.descent.tuned import best_of_each  # brings torch along, which the other tables do without
+    from workbench.descent.tuning_finding import found_of
+
+    trials, summary = result.records["trials"], result.records["summary"]
+    found = {each.name: each for each in found_of(trials)} if len(trials) else {}
+    best = best_of_each(trials, ["variant"]).set_index("variant")
     rows: list[dict[str, Any]] = []
     for name in result.order:
-        own = sweep[sweep["variant"] == name]
-        good = own[own["outcome"] == "converged"]
         ended = summary[summary["variant"] == name]
-        if not len(own) and not len(ended):
+        lost = message(ended[ended["outcome"].isin(["failed", "stopped"])])
+        if name not in found:
+            if len(ended):
+                rows.append({"variant": name, "outcome": outcomes(ended), "remark": lost})
             continue
-        fastest = good.loc[good["steps_to_tolerance"].idxmin()] if good["steps_to_tolerance"].notna().any() else None
+        own, first = found[name], best.loc[name]
         rows.append(
             {
                 "variant": name,
-                "converged": len(good) / len(own) if len(own) else None,
-                "smallest": good["setting"].min() if len(good) else None,
-                "largest": good["setting"].max() if len(good) else None,
-                "best": None if fastest is None else fastest["setting"],
-                "steps": None if fastest is None else fastest["steps_to_tolerance"],
-                "diverged": (own["outcome"] == "diverged").mean() if len(own) else None,
-                "remark": message(ended),
+                "outcome": first["outcome"],
+                "steps": first["steps_to_tolerance"],
+                "median": own.median if len(own.steps) > 1 and math.isfinite(own.median) else None,
+                "converge": f"{own.good} of {own.trials}",
+                "chance": own.chance,
+                "value": first["value"],
+                "best settings": first["settings"],
+                "remark": lost,
             }
         )
     number = st.column_config.NumberColumn
-    return pd.DataFrame(rows), {
-        "converged": number("converged (share of settings)", format="percent"),
-        "smallest": number("smallest that converged", format="%.4g"),
-        "largest": number("largest that converged", format="%.4g"),
-        "best": number("fastest setting", format="%.4g"),
-        "steps": number("its steps", format="%.0f"),
-        "diverged": number("diverged (share)", format="percent"),
-        "remark": st.column_config.TextColumn(width="large"),
+    columns = {
+        "best settings": st.column_config.TextColumn(width="large"),
+        "steps": number("steps", format="%.0f", help="steps to tolerance of the best trial"),
+        "median": number("steps, median search", format="%.4g", help="the best trial of each seed, and their median"),
+        "value": number("final value", format="%.4g"),
+        "converge": st.column_config.TextColumn("trials that converge"),
+        "chance": number("trials for an even chance", format="%d", help="so many, and half of all searches get there"),
+        "remark": st.column_config.TextColumn(width="medium"),
     }
+    made = pd.DataFrame(rows).replace("", None).dropna(axis="columns", how="all")
+    return made, {name: column for name, column in columns.items() if name in made}
 
 
 def training_table(result: Result) -> Table:

@@ -11,6 +11,7 @@ ROWS = (
     ("home", "Home", ":material/home:", "What this is, and four experiments to start from."),
     ("surfaces", "Surfaces", ":material/terrain:", "Optimizers side by side on a surface: paths, outcomes, steps."),
     ("rates", "Learning rates", ":material/linear_scale:", "How much learning rate each optimizer tolerates."),
+    ("tuning", "Tuning", ":material/tune:", "Each optimizer at its best: the same number of trials for all."),
     ("training", "Training", ":material/model_training:", "Networks that learn or fail, with every layer's gradient."),
     ("transfer", "Transfer", ":material/sync_alt:", "What is gained by starting from a trained network."),
     ("runs", "Runs", ":material/list_alt:", "What runs, waits and ran: compare, stop, resume, delete."),

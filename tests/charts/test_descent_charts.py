@@ -1,20 +1,24 @@
-"""Charts of descents and sweeps as pure functions of records."""
+"""Charts of descents as pure functions of records."""
 
 import json
 import math
+import re
+from functools import partial
 
+import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
 import vl_convert
 
-from workbench.charts import descent, style, sweep
+from workbench.charts import descent, style
 from workbench.charts.crop import crop, thin
-from workbench.descent.finding import finding, sweep_finding
+from workbench.charts.panels import described
+from workbench.descent.finding import finding
 from workbench.records import frame
 
 CONTOURS = pd.DataFrame(
-    {"level": 1.0, "line": 0, "order": range(4), "x": [-1.0, 0.0, 1.0, 0.0], "y": [0.0, 1.0, 0.0, -1.0]}
+    {"level": 1.0, "gap": 1.0, "line": 0, "order": range(4), "x": [-1.0, 0.0, 1.0, 0.0], "y": [0.0, 1.0, 0.0, -1.0]}
 )
 BOX = (-2.0, 2.0, -2.0, 2.0)
 DOMAIN = {"x": (-2.0, 2.0), "y": (-2.0, 2.0)}
@@ -145,64 +149,86 @@ def test_more_variants_than_colours_are_told_apart_by_dashes():
 
 
 def test_distance_is_the_distance(two):
-    rows = [row for row in drawn(descent.distance(*two, (0.0, 0.0)).to_dict()) if row.get("variant") == "SGD"]
+    rows = [row for row in drawn(descent.distance(*two, [(0.0, 0.0)]).to_dict()) if row.get("variant") == "SGD"]
     assert [row["height"] for row in rows] == pytest.approx([1.5, 1.2, 0.9, 0.05], rel=1e-3)
 
 
-SWEEP_COLUMNS = ("variant", "seed", "parameter", "setting", "outcome", "steps_to_tolerance")
+def test_the_distance_is_that_to_the_nearest_minimum():
+    path = path_of("SGD", [-2.0, -0.5, 0.25, 3.0])
+    minima = [(1.0, 0.0), (-1.0, 0.0), (3.0, 4.0)]
+    assert descent.nearest(path, minima) == [1.0, 0.5, 0.75, 2.0]
+    assert all(math.isnan(away) for away in descent.nearest(path, []))
 
 
-def sweep_of(name, rows, seed=0):
-    made = [dict(zip(SWEEP_COLUMNS, (name, seed, "lr", *row), strict=True)) for row in rows]
-    return frame("sweep", made, who=True)
+def test_nan_and_infinity_have_no_nearest_minimum():
+    path = path_of("SGD", [math.nan, math.inf])
+    assert [str(away) for away in descent.nearest(path, [(0.0, 0.0)])] == ["nan", "inf"]
 
 
-@pytest.fixture
-def swept():
-    table = pd.concat(
-        [
-            sweep_of("SGD", [(0.0, "stuck", math.nan), (0.1, "converged", 20.0), (0.2, "diverged", math.nan)]),
-            sweep_of("Adam", [(0.0, "stuck", math.nan), (0.1, "converged", 50.0), (0.2, "converged", 50.0)]),
+def test_three_views_share_one_clock(two):
+    spec = descent.three_views(*two, CONTOURS, [(0.0, 0.0)], **DOMAIN, bottom=0.0, tolerance=0.01).to_dict()
+    alt.VConcatChart.from_dict(spec)  # validates
+    assert json.loads(json.dumps(spec)) == spec
+    assert [param["name"] for param in spec["params"]] == ["step"]
+    assert spec["params"][0]["bind"]["max"] == 3
+    assert "facet" in spec["vconcat"][0]
+    lines = spec["vconcat"][1]["hconcat"]
+    assert [line["layer"][0]["encoding"]["y"]["title"] for line in lines] == [descent.VALUE, descent.DISTANCE]
+    heights = {
+        title: [row["height"] for row in spec["datasets"][line["layer"][0]["data"]["name"]] if row["variant"] == "SGD"]
+        for title, line in zip(("value", "distance"), lines, strict=True)
+    }
+    assert heights["value"] == pytest.approx([2.25, 1.44, 0.81, 0.0025], rel=1e-3)
+    assert heights["distance"] == pytest.approx([1.5, 1.2, 0.9, 0.05], rel=1e-3)
+    for line in lines:
+        assert {"datum": {"expr": "step"}, "type": "quantitative"} in [
+            layer["encoding"]["x"] for layer in line["layer"] if "x" in layer.get("encoding", {})
         ]
-    )
-    return table, summary_of(("SGD", 0, "finished", 100), ("Adam", 0, "finished", 100))
 
 
-def test_strips_cover_the_axis_without_gaps(swept):
-    rows = [row for row in drawn(sweep.strips(*swept).to_dict()) if "low" in row]
-    sgd = [(row["outcome"], row["low"], row["high"]) for row in rows if row["strip"].startswith("SGD")]
-    assert sgd == [("stuck", 0.0, 0.05), ("converged", 0.05, 0.15), ("diverged", 0.15, 0.2)]
-    adam = [row for row in rows if row["strip"].startswith("Adam")]
-    assert [(row["low"], row["high"], row["settings"]) for row in adam] == [(0.0, 0.05, 1), (0.05, 0.2, 2)]
+def test_three_views_stand_below_each_other_where_it_is_narrow(two):
+    views = partial(descent.three_views, *two, CONTOURS, [(0.0, 0.0)], **DOMAIN, bottom=0.0)
+    narrow = views(columns=2, size=118, narrow=True).to_dict()
+    assert len(narrow["vconcat"][1]["vconcat"]) == 2
+    wide = vl_convert.vegalite_to_svg(views(columns=2, size=400).to_dict())
+    assert float(re.search(r'width="([\d.]+)"', vl_convert.vegalite_to_svg(narrow))[1]) <= 350
+    assert float(re.search(r'width="([\d.]+)"', wide)[1]) > 800
 
 
-def test_strips_on_a_log_axis_meet_half_way():
-    table = sweep_of("SGD", [(0.01, "converged", 5.0), (1.0, "diverged", math.nan)])
-    rows = [
-        row
-        for row in drawn(sweep.strips(table, summary_of(("SGD", 0, "finished", 9)), log=True).to_dict())
-        if "low" in row
-    ]
-    assert rows[0]["high"] == pytest.approx(0.1)
+def test_every_row_says_until_which_step_it_holds(two):
+    spec = descent.paths(*two, CONTOURS, [(0.0, 0.0)], **DOMAIN).to_dict()
+    rows = [(row["step"], row["until"]) for row in drawn(spec) if row.get("panel") == 0]
+    assert rows == [(0, 1), (1, 2), (2, 3), (3, None)]
 
 
-def test_strips_tell_their_tolerance_and_the_limit(swept):
-    spec = json.dumps(sweep.strips(*swept, limits={"SGD": 0.15, "Adam": None}).to_dict())
-    assert "SGD|1 of 3 converge, up to 0.1" in spec
-    assert "limit 0.15" in spec
-    assert sweep.LIMIT in spec
+def test_equal_minima_are_all_called_lowest(two):
+    minima = [(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0)]
+    spec = descent.paths(*two, CONTOURS, minima, **DOMAIN, lowest=2).to_dict()
+    marks = [row["mark"] for row in drawn(spec) if "mark" in row]
+    assert marks == ["lowest point", "lowest point", "local minimum"]
 
 
-def test_a_limit_beyond_the_axis_is_not_drawn(swept):
-    assert sweep.LIMIT not in json.dumps(sweep.strips(*swept, limits={"SGD": 0.3}).to_dict())
+def test_holes_are_shaded_and_named(two):
+    holes = pd.DataFrame({"x": [-2.0], "x2": [0.0], "y": [-2.0], "y2": [2.0]})
+    spec = json.dumps(descent.paths(*two, CONTOURS, [(0.0, 0.0)], **DOMAIN, holes=holes).to_dict())
+    assert "the function is not defined there" in vl_convert.vegalite_to_svg(json.loads(spec))
+    assert "not defined" not in json.dumps(descent.paths(*two, CONTOURS, [(0.0, 0.0)], **DOMAIN).to_dict())
+
+
+def test_iso_lines_have_the_colour_of_their_height_and_a_legend(two):
+    contours = pd.concat([CONTOURS.assign(level=level, gap=level, line=int(level)) for level in (1.0, 10.0, 100.0)])
+    spec = descent.paths(*two, contours, [(0.0, 0.0)], **DOMAIN).to_dict()
+    stroke = spec["spec"]["layer"][0]["encoding"]["stroke"]
+    assert stroke["scale"]["type"] == "log"
+    assert stroke["legend"]["values"] == [1.0, 10.0, 100.0]
+    assert described(contours) == "Iso-lines at 1, 10, 100 above the lowest value."
 
 
 @pytest.mark.parametrize("theme", ["#ffffff", "#12181d"])
-def test_charts_become_pictures(two, swept, theme):
+def test_charts_become_pictures(two, theme):
     charts = [
         descent.paths(*two, CONTOURS, [(0.0, 0.0)], **DOMAIN),
         descent.values(*two, 0.0, 0.01),
-        sweep.strips(*swept, limits={"SGD": 0.15}),
     ]
     for chart in charts:
         assert vl_convert.vegalite_to_png(chart.to_dict() | {"background": theme})[:4] == b"\x89PNG"
@@ -212,7 +238,6 @@ def test_empty_records_make_empty_charts():
     empty = frame("path", [], who=True), frame("summary", [], who=True)
     descent.paths(*empty, CONTOURS, [], **DOMAIN).to_dict()
     descent.values(*empty, 0.0).to_dict()
-    sweep.strips(frame("sweep", [], who=True), empty[1]).to_dict()
 
 
 def light(color):
@@ -266,13 +291,3 @@ def test_finding_speaks_of_failures():
     summary = summary_of(("A", 0, "failed", 0), ("B", 0, "stuck", 9), ("C", 0, "oscillating", 9))
     text = finding(summary, path_of("B", [1.0]), 0.01)
     assert text == "0 of 3 reach f - f_min ≤ 0.01. C oscillates. B is stuck. A failed."
-
-
-def test_sweep_finding_prints_the_disagreement_with_the_limit(swept):
-    table, _ = swept
-    assert sweep_finding(table, {"SGD": 0.15}) == (
-        "2 of 3 learning rates from 0 to 0.2 converge with Adam, 1 of 3 with SGD. "
-        "The limit of SGD is 0.15: every setting agrees."
-    )
-    assert "1 of 3 settings lie on the other side of it" in sweep_finding(table, {"SGD": 0.05})
-    assert sweep_finding(frame("sweep", [], who=True)) == "No setting was tried."

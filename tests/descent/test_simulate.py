@@ -174,9 +174,9 @@ def test_failing_optimizer_is_named_and_its_path_is_kept(registry, run_of, added
 
 
 def test_optimizers_that_need_their_closure(registry, run_of, added):
-    added("optimizer", Optimizer("lbfgs", lambda p: torch.optim.LBFGS(p, line_search_fn="strong_wolfe")))
+    added("optimizer", Optimizer("searching", lambda p: torch.optim.LBFGS(p, line_search_fn="strong_wolfe")))
     recorder = MemoryRecorder()
-    summary = execute(run_of(task={"steps": 3}, base={"optimizer": "lbfgs"}), registry, recorder)
+    summary = execute(run_of(task={"steps": 3}, base={"optimizer": "searching"}), registry, recorder)
     assert summary["outcome"] == "converged"
 
     at = torch.tensor([-1.5, 1.7], dtype=torch.float64, requires_grad=True)

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from workbench import Surface
-from workbench.descent.contours import contours
+from workbench.descent.contours import contours, even, holes, levels, spread
+from workbench.descent.shape import shape_of
 from workbench.descent.surface import Landscape
 from workbench.errors import WorkbenchError
 from workbench.registry import Plugin
@@ -82,6 +83,54 @@ def test_contours_of_a_surface_with_holes_and_of_a_flat_one(registry, with_surfa
 def test_contours_of_a_flat_surface_are_none(registry, with_surface):
     with_surface(lambda x, y: torch.zeros_like(x))
     assert contours({"use": "tried"}, registry).empty
+
+
+def test_levels_are_round_and_few():
+    assert spread(0.15, 1200.0, 12).tolist() == [0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
+    assert spread(0.3, 40_000.0, 12).tolist() == pytest.approx([0.3, 1, 3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e4])
+    assert len(spread(1e-20, 1e20, 12)) <= 12
+    assert even(0.05, 1.0, 12).tolist() == pytest.approx([0.1 * n for n in range(1, 11)])
+
+
+def test_levels_are_even_where_most_of_a_surface_lies_high():
+    plateau = np.concatenate([np.linspace(0, 1, 100), np.ones(900)])
+    found = levels(plateau, 0.0)
+    assert np.ptp(np.diff(found)) < 1e-9
+    bowl = np.linspace(0, 1, 1000) ** 2
+    ratios = np.diff(np.log(levels(bowl, 0.0)))
+    assert ratios.max() < np.log(3.5)
+
+
+def test_a_pole_does_not_take_all_levels():
+    values = np.concatenate([[-1e17], np.linspace(0, 1, 1000)])
+    found = levels(values, -1e17)
+    assert len(found) == 10
+    assert (found >= 0).all()
+
+
+def test_holes_are_the_rectangles_without_a_value(registry, with_surface):
+    with_surface(lambda x, y: torch.log(x) + y**2)
+    assert holes({"use": "tried"}, registry).to_numpy().tolist() == [[-2, 0, -2, 2]]
+    assert holes({"use": "quadratic"}, registry).empty
+
+
+def test_holes_of_any_form_are_covered_exactly(registry, with_surface):
+    with_surface(lambda x, y: torch.log(x**2 + y**2 - 1))
+    found = holes({"use": "tried"}, registry)
+    area = ((found["x2"] - found["x"]) * (found["y2"] - found["y"])).sum()
+    assert area == pytest.approx(np.pi, rel=0.01)
+
+
+def test_a_shape_knows_which_minima_are_lowest(registry):
+    four = shape_of({"use": "himmelblau"}, registry)
+    assert (len(four.minima), four.lowest) == (4, 4)
+    ripples = shape_of({"use": "ripples"}, registry)
+    assert (len(ripples.minima), ripples.lowest) == (4, 1)
+    assert ripples.bottom == pytest.approx(-9.086224, abs=1e-6)
+    saddle = shape_of({"use": "saddle"}, registry)
+    assert saddle.lowest == 1
+    x, y, values = ripples.mesh
+    assert values[3, 5] == pytest.approx(2 * x[5] ** 2 + 10 * y[3] ** 2 + 10 * np.sin(5 * y[3]))
 
 
 HIMMELBLAU = "(x**2 + y - 11)**2 + (x + y**2 - 7)**2"

@@ -264,6 +264,14 @@ def test_numbers_of_the_surface_are_axes_like_others(registry, run_of):
         assert row.value == pytest.approx(last["value"], rel=1e-5, abs=1e-12)
 
 
+@pytest.mark.parametrize("optimizer", ["lbfgs", "sgd"])
+def test_the_evaluations_of_the_gradient_are_those_of_the_plain_runs(registry, sweep, optimizer):
+    summary, table, run = sweep({"use": optimizer}, low=0.1, high=5.0, count=3, steps=100)  # sgd overflows
+    alone = [one_by_one(registry, run, setting)[0]["evaluations"] for setting in table["setting"]]
+    assert summary["evaluations"] == sum(alone)
+    assert len(set(alone)) > 1
+
+
 @pytest.mark.parametrize(
     ("surface", "axis"),
     [

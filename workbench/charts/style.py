@@ -100,4 +100,7 @@ def titled(chart: AnyChart, title: str, notes: Sequence[str] = ()) -> AnyChart:
     notes = [note for note in notes if note]
     if not title and not notes:
         return chart
-    return chart.properties(title=alt.TitleParams(text=title, subtitle=notes, anchor="start"))
+    # Vega draws no subtitle under an empty title, and a black one on dark
+    return chart.properties(
+        title=alt.TitleParams(text=title or notes, subtitle=notes if title else [], anchor="start", subtitleColor=INK)
+    )

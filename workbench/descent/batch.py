@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from workbench.descent.column import Broadcast, Column, MixedError
-from workbench.descent.mover import Mover, Slope
+from workbench.descent.mover import Mover
 from workbench.descent.outcomes import Floats, Judge, Outcomes
 from workbench.descent.simulate import noise_of, start_of
 from workbench.descent.surface import Landscape
@@ -21,7 +21,8 @@ from workbench.experiment import Run
 from workbench.experiment.axes import put
 from workbench.registry import Registry
 
-CHECK_STEPS = 25
+CHECK_STEPS = 30
+SIZES = (1.0, 1.0, 1e3, 1e-3, 1.0)  # of the gradients in the check, in turns: some optimizers act on large ones only
 CHECK_ROWS = 5
 CLOSE = 1e-9  # relative; both ways differ by rounding only
 MIXED = "mixed"
@@ -46,7 +47,7 @@ class Ends:
 
     outcomes: Outcomes
     last: Floats
-    evaluations: int
+    evaluations: Floats  # of the gradient, by each row
     refused: str = ""  # how many rows failed, and why the first of them did
 
 
@@ -94,7 +95,7 @@ def joined(parts: list[Ends], holds: Any) -> Ends:
     one, other = parts
     keys = ("outcome", "step", "to_tolerance")
     outcomes = Outcomes(*(mixed(getattr(one.outcomes, key), getattr(other.outcomes, key)) for key in keys))
-    return Ends(outcomes, mixed(one.last, other.last), max(one.evaluations, other.evaluations))
+    return Ends(outcomes, mixed(one.last, other.last), mixed(one.evaluations, other.evaluations))
 
 
 def rows_of(columns: Columns) -> int:
@@ -141,23 +142,22 @@ def advance(run: Run, landscape: Landscape, columns: Columns, asked: Callable[[]
     base, task = with_columns(run, columns)
     place = ground(task, landscape) if any(name.startswith("surface.") for name in columns) else landscape
     at = starts(run, landscape, columns).requires_grad_()
-    slope: Slope = place.slope
-    lowest: float | Floats = landscape.lowest
-    if place is not landscape:
-        slope = broadcast(place.slope)
-        lowest = lowest_of(run, landscape, columns)
-    noise = None
-    if isinstance(place.noise, Column) or place.noise:
-        noise = noise_of(steps, run.seed)
-        noise = noise[:, :, None] * place.noise.rows if isinstance(place.noise, Column) else noise * place.noise
+    lowest: float | Floats = landscape.lowest if place is landscape else lowest_of(landscape, columns)
+    noise = noise_of(steps, run.seed) if isinstance(place.noise, Column) or place.noise else None
     judge = Judge(rows_of(columns), steps, lowest, run.task["tolerance"], (landscape.x, landscape.y))
-    spread = Broadcast()
+    rows = rows_of(columns)
+    spread = Broadcast(rows if rows > 2 else 0)  # two rows look like the two coordinates; the check has more
+    whole = bool(base["remedies"]) or place is not landscape  # what looks at the surface meets columns, too
     with spread:
-        mover = Mover(base, landscape.registry, at, slope, steps, noise)
+        mover = Mover(base, landscape.registry, at, place.slope, steps, noise, place.noise)
     for index in range(steps):
         if asked():
             raise StopError
-        values = mover.look(index)
+        if whole:
+            with spread:
+                values = mover.look(index)
+        else:
+            values = mover.look(index)
         here = at.detach()
         if mover.both:
             here, values = judged_place(mover, place)
@@ -167,7 +167,8 @@ def advance(run: Run, landscape: Landscape, columns: Columns, asked: Callable[[]
             mover.move(index, values)
     else:
         judge.watch(*(tensor.numpy() for tensor in judged_place(mover, place)))
-    return Ends(judge.outcomes(), judge.now, mover.evaluations)
+    alone = np.where(judge.ended < 0, mover.evaluations, judge.ended + 1.0)  # by itself it would have ended there
+    return Ends(judge.outcomes(), judge.now, np.minimum(alone, mover.evaluations))
 
 
 def judged_place(mover: Mover, landscape: Landscape) -> tuple[Tensor, Tensor]:
@@ -177,27 +178,17 @@ def judged_place(mover: Mover, landscape: Landscape) -> tuple[Tensor, Tensor]:
         return here, landscape(here)
 
 
-def broadcast(slope: Slope) -> Slope:
-    """A slope that takes columns in its surface's settings."""
-
-    def inside(points: Tensor) -> tuple[Tensor, Tensor]:
-        with Broadcast():
-            return slope(points)
-
-    return inside
-
-
-def lowest_of(run: Run, landscape: Landscape, columns: Columns) -> Floats:
-    """The lowest value of each row's own surface."""
-    names = [name for name in columns if name.startswith("surface.")]
+def lowest_of(landscape: Landscape, columns: Columns) -> float | Floats:
+    """The lowest value of each row's own surface; noise does not move it."""
+    names = [name for name in columns if name.startswith("surface.") and name != "surface.noise"]
+    if not names:
+        return landscape.lowest
     every, inverse = np.unique(np.stack([columns[name] for name in names]), axis=1, return_inverse=True)
     found = np.empty(every.shape[1])
     for index, values in enumerate(every.T):
-        surface = landscape.reference | {
-            name.removeprefix("surface."): float(value) for name, value in zip(names, values, strict=True)
-        }
-        found[index] = Landscape(surface, landscape.registry).lowest
-    return found[inverse.ravel()]
+        settings = {name.removeprefix("surface."): float(value) for name, value in zip(names, values, strict=True)}
+        found[index] = Landscape(landscape.reference | settings, landscape.registry).lowest
+    return np.asarray(found[inverse.ravel()])
 
 
 def check(run: Run, landscape: Landscape, columns: Columns) -> bool:
@@ -205,7 +196,7 @@ def check(run: Run, landscape: Landscape, columns: Columns) -> bool:
 
     Raises ``BatchError`` when they differ. False: the few rows cannot go together, so neither can all.
     """
-    picked = np.unique(np.linspace(0, rows_of(columns) - 1, CHECK_ROWS).round().astype(int))
+    picked = np.linspace(0, rows_of(columns) - 1, CHECK_ROWS).round().astype(int)
     chosen = {name: column[picked] for name, column in columns.items()}
     registry = landscape.registry
     owners = sorted({registry.owner(kind, ref["use"]).identity for kind, ref in run.references()})
@@ -230,8 +221,10 @@ def compare(run: Run, landscape: Landscape, columns: Columns) -> str:
     registry = landscape.registry
     generator = torch.Generator().manual_seed(0)
     gradients = torch.randn(CHECK_STEPS, 2, rows, dtype=torch.float64, generator=generator)
+    gradients *= torch.tensor(SIZES, dtype=torch.float64).repeat(CHECK_STEPS)[:CHECK_STEPS, None, None]
     begin = starts(run, landscape, columns)
     base, task = with_columns(run, columns)
+    drawn = torch.get_rng_state()
     try:
         with Broadcast(rows):
             batched = follow(base, registry, begin.clone(), gradients)
@@ -239,10 +232,15 @@ def compare(run: Run, landscape: Landscape, columns: Columns) -> str:
                 together = torch.cat([part.reshape(-1, rows) for part in ground(task, landscape).slope(begin)])
     except WorkbenchError as error:
         return MIXED if isinstance(error.__cause__, MixedError) else str(error)
+    if not torch.equal(drawn, torch.get_rng_state()):
+        return "it draws random numbers, which every row would need for itself"
     for row in range(rows):
         alone, own = with_row(run, columns, row)
         named = ", ".join(f"{name} = {column[row]:g}" for name, column in columns.items())
-        one = follow(alone, registry, begin[:, row].clone(), gradients[:, :, row])
+        try:
+            one = follow(alone, registry, begin[:, row].clone(), gradients[:, :, row])
+        except WorkbenchError as error:
+            return f"at {named} {error}"
         if not torch.allclose(batched[:, :, row], one, rtol=CLOSE, atol=1e-12, equal_nan=True):
             return f"at {named} one pass over all settings gives other numbers than one by one"
         if any(name.startswith("surface.") for name in columns):

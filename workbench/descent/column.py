@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+READS = ("allclose", "equal", "is_nonzero", "item", "numpy", "tolist", "__array__")  # out of torch's sight
+
 
 class MixedError(ValueError):
     """A comparison that holds for some numbers of a column only: ``holds`` (rows,) says for which."""
@@ -47,7 +49,8 @@ class Column(float):
 
 def decide(holds: Tensor) -> bool:
     """One answer for all rows, or ``MixedError``."""
-    answers = holds.numpy()
+    with torch._C.DisableTorchFunction():
+        answers = holds.numpy()
     if answers.all():
         return True
     if answers.any():
@@ -74,14 +77,16 @@ def arithmetic(function: Callable[..., Any], swap: bool) -> Callable[..., Any]:
     return method
 
 
-def comparison(function: Callable[..., Any]) -> Callable[..., bool]:
+def comparison(function: Callable[..., Any]) -> Callable[..., Any]:
     """A method for Column that compares every row."""
 
-    def method(self: Column, other: Any) -> bool:
-        """Compare every row; ``MixedError`` when they differ."""
-        if isinstance(other, int | float | Tensor):
+    def method(self: Column, other: Any) -> Any:
+        """Compare every row: with a number one answer for all (``MixedError`` when they differ), with a tensor each."""
+        if isinstance(other, Tensor):
+            return function(self.rows, other)
+        if isinstance(other, int | float):
             return decide(function(self.rows, plain(other)))
-        return NotImplemented  # type: ignore[no-any-return]
+        return NotImplemented
 
     return method
 
@@ -147,12 +152,17 @@ class Broadcast(TorchFunctionMode):
 
     def _separate(self, func: Any, args: Any, result: Any) -> None:
         """Raise ``TypeError`` when rows went in and something else than rows came out."""
-        with torch._C.DisableTorchFunction():
-            made = [item for item in flat([result]) if isinstance(item, Tensor)]
+        if isinstance(result, Tensor):
+            if result.dim() and result.shape[-1] == self.rows:
+                return
+        elif isinstance(result, list | tuple):
+            made = [item for item in flat(result) if isinstance(item, Tensor)]
             if all(item.dim() and item.shape[-1] == self.rows for item in made):
                 return
-            if any(isinstance(item, Tensor) and item.dim() and item.shape[-1] == self.rows for item in flat(args)):
-                raise TypeError(f"torch.{func.__name__} puts the numbers of several rows together")
+        elif func.__name__ not in READS:
+            return
+        if any(isinstance(item, Tensor) and item.dim() and item.shape[-1] == self.rows for item in flat(args)):
+            raise TypeError(f"torch.{func.__name__} puts the numbers of several rows together")
 
 
 def flat(values: Iterable[Any]) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""What a comparison of descents or a sweep shows, in a sentence with its numbers, built from records alone."""
+"""What a comparison of descents shows, in a sentence with its numbers, built from records alone."""
 
 from __future__ import annotations
 
@@ -62,38 +62,4 @@ def finding(summary: pd.DataFrame, path: pd.DataFrame, tolerance: float, limits:
         group = [str(name) for name in summary.loc[summary["outcome"] == word, "variant"].drop_duplicates()]
         if group:
             sentences.append(f"{listed(group)} {phrase}.")
-    return " ".join(sentences)
-
-
-def sweep_finding(sweep: pd.DataFrame, limits: Limits | None = None) -> str:
-    """Which variant tolerates the widest share of the settings, which the least, and how far theory is from it."""
-    if sweep.empty:
-        return "No setting was tried."
-    parameter = str(sweep["parameter"].iloc[0])
-    what = "learning rates" if parameter == "lr" else f"values of {parameter}"
-    converged = sweep["outcome"] == "converged"
-    shares = converged.groupby(sweep["variant"], sort=False).mean()
-    counts = {
-        str(name): f"{int(group.sum())} of {len(group)}"
-        for name, group in converged.groupby(sweep["variant"], sort=False)
-    }
-    low, high = sweep["setting"].min(), sweep["setting"].max()
-    best, worst = str(shares.idxmax()), str(shares.idxmin())
-    text = f"{counts[best]} {what} from {low:g} to {high:g} converge with {best}"
-    if len(shares) > 1:
-        tied = bool(shares[best] == shares[worst])
-        text += ", and as many with every other variant" if tied else f", {counts[worst]} with {worst}"
-    sentences = [text + "."]
-    for name in shares.index:
-        limit = (limits or {}).get(str(name))
-        if limit is None:
-            continue
-        rows = sweep[sweep["variant"] == name]
-        within = rows.loc[rows["outcome"] != "diverged", "setting"]
-        beyond = rows.loc[rows["outcome"] == "diverged", "setting"]
-        wrong = int((within > limit).sum() + (beyond < limit).sum())
-        agreement = (
-            "every setting agrees" if not wrong else f"{wrong} of {len(rows)} settings lie on the other side of it"
-        )
-        sentences.append(f"The limit of {name} is {limit:g}: {agreement}.")
     return " ".join(sentences)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from workbench.blame import blame, rate_factor, returned
 from workbench.components import Clock, Remedy
 from workbench.registry import Registry
-from workbench.stepping import has_modes, judged, needs_closure
+from workbench.stepping import Rates, has_modes, judged, needs_closure
 
 Slope = Callable[[Tensor], tuple[Tensor, Tensor]]
 
@@ -20,7 +21,8 @@ class Mover:
     """Moves ``parameters``, one tensor of shape (2, ...).
 
     ``slope(points)`` gives values and gradients there; the loss that an optimizer's closure returns is the
-    sum of the values. ``noise`` (steps, 2) is added to the gradients, the same one as often as a step asks.
+    sum of the values. ``noise`` (steps, 2), times ``deviation``, is added to the gradients, the same one as often as
+    a step asks.
     """
 
     def __init__(
@@ -31,8 +33,10 @@ class Mover:
         slope: Slope,
         steps: int,
         noise: Tensor | None = None,
+        deviation: float = 1.0,
     ) -> None:
-        self.registry, self.parameters, self.slope, self.steps, self.noise = registry, parameters, slope, steps, noise
+        self.registry, self.parameters, self.slope, self.steps = registry, parameters, slope, steps
+        self.noise, self.deviation = noise, deviation
         self.evaluations = 0  # of the gradient
         self.optimizer_name = base["optimizer"]["use"]
         self.remedies: list[tuple[str, Remedy]] = [
@@ -48,7 +52,7 @@ class Mover:
                 returned("wrap_optimizer", self.optimizer, hasattr(self.optimizer, "param_groups"))
         self.factor = rate_factor(registry, base["schedule"], self.remedies)
         with blame(registry, "optimizer", self.optimizer_name):
-            self.rates = [group.get("lr") for group in self.optimizer.param_groups]
+            self.rates = Rates(self.optimizer)
             for group in self.optimizer.param_groups:
                 if group.get("foreach", True) is None:
                     group["foreach"] = False  # what torch finds out anew at every step, for one tensor on a CPU
@@ -73,12 +77,9 @@ class Mover:
     def move(self, index: int, values: Tensor) -> None:
         """Take step ``index`` with the gradients of the last look, which gave ``values``."""
         clock = Clock(index, self.steps, index, self.steps)
-        factor = self.factor(clock)
-        groups = self.optimizer.param_groups
-        self.rates += [group.get("lr") for group in groups[len(self.rates) :]]  # some add groups as they go
-        for group, rate in zip(groups, self.rates, strict=False):
-            if rate is not None:
-                group["lr"] = rate if factor == 1 else rate * factor
+        with blame(self.registry, "optimizer", self.optimizer_name):
+            self.rates.apply(self.factor(clock))
+        self.rate = self.rates.written[0]
         with blame(self.registry, "optimizer", self.optimizer_name):
             if self.needs_closure:
                 self.optimizer.step(self._closure(clock, values))
@@ -87,18 +88,16 @@ class Mover:
         for name, remedy in self.remedies:
             with blame(self.registry, "remedy", name), torch.no_grad():
                 remedy.after_step([self.parameters], clock)
-        self.rate = None if self.rates[0] is None else self.rates[0] if factor == 1 else self.rates[0] * factor
 
     def _closure(self, clock: Clock, values: Tensor) -> Callable[[], Tensor]:
         place = self.parameters.detach().clone()
 
         def closure() -> Tensor:
             """The loss again; the gradient only anew where the optimizer has moved on by itself."""
-            nonlocal place
-            if torch.equal(place, self.parameters.detach()):
-                return values.sum()
-            place = self.parameters.detach().clone()
-            return self._backward(clock).sum()
+            nonlocal place, values
+            if self.parameters.grad is None or not torch.equal(place, self.parameters.detach()):
+                place, values = self.parameters.detach().clone(), self._backward(clock)
+            return values.sum()
 
         return closure
 
@@ -107,33 +106,36 @@ class Mover:
         self.evaluations += 1
         if self.noise is not None:
             noise = self.noise[clock.step]
-            gradient = gradient + (noise if noise.dim() == gradient.dim() else noise[:, None])
+            gradient = gradient + (noise if noise.dim() == gradient.dim() else noise[:, None]) * self.deviation
         self.parameters.grad = gradient
         for name, remedy in self.remedies:
             with blame(self.registry, "remedy", name), torch.no_grad():
                 remedy.before_step([self.parameters], clock)
         return values
 
-    def state(self) -> Iterator[tuple[str, Tensor]]:
-        """What the optimizer keeps of the parameters, by name: tensors of any shape and numbers as tensors."""
+    def state(self, longest: float = math.inf) -> Iterator[tuple[str, Tensor]]:
+        """What the optimizer keeps of the parameters, by name: tensors of any shape and numbers as tensors.
+
+        Lists of more than ``longest`` are left out.
+        """
         kept = self.optimizer.state.get(self.parameters, {})
         for name, value in kept.items():
-            yield from tensors(str(name), value)
+            yield from tensors(str(name), value, longest)
 
     def state_bytes(self) -> int:
         """How much memory the state takes."""
         return sum(tensor.nbytes for _, tensor in self.state())
 
 
-def tensors(name: str, value: Any) -> Iterator[tuple[str, Tensor]]:
+def tensors(name: str, value: Any, longest: float) -> Iterator[tuple[str, Tensor]]:
     """The tensors and numbers in a piece of state, by name."""
     if isinstance(value, Tensor):
         yield name, value.detach()
     elif isinstance(value, bool | int | float):
         yield name, torch.tensor(float(value), dtype=torch.float64)
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, list | tuple) and len(value) <= longest:
         for index, item in enumerate(value):
-            yield from tensors(f"{name}[{index}]", item)
-    elif isinstance(value, dict):
+            yield from tensors(f"{name}[{index}]", item, longest)
+    elif isinstance(value, dict) and len(value) <= longest:
         for key, item in value.items():
-            yield from tensors(f"{name}.{key}", item)
+            yield from tensors(f"{name}.{key}", item, longest)

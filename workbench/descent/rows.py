@@ -66,7 +66,7 @@ def one_by_one(
     """
     found: list[Outcomes] = []
     last: list[tuple[float, ...]] = []
-    evaluations = 0
+    evaluations: list[float] = []
     refusals: list[WorkbenchError] = []
     before, total = progress
     for row in range(rows_of(columns)):
@@ -81,12 +81,13 @@ def one_by_one(
             refusals.append(refusal)
             found.append(Outcomes(np.array(["failed"], dtype=object), np.zeros(1, dtype=np.int64), np.full(1, np.nan)))
             last.append((np.nan,) * 3)
+            evaluations.append(np.nan)
         else:
             path = np.array(made.path)
             domain = (landscape.x, landscape.y)
             found.append(judge(path[:, :2, None], path[:, 2, None], place.lowest, task["tolerance"], domain))
             last.append(made.path[-1][:3])
-            evaluations = max(evaluations, made.evaluations)
+            evaluations.append(made.evaluations)
         recorder.progress(before + row + 1, total)
     if not found:
         return None
@@ -95,7 +96,7 @@ def one_by_one(
     keys = ("outcome", "step", "to_tolerance")
     outcomes = Outcomes(*(np.concatenate([getattr(each, key) for each in found]) for key in keys))
     refused = f"{len(refusals)} failed: {refusals[0]}" if refusals else ""
-    return Ends(outcomes, np.array(last, dtype=np.float64).T, evaluations, refused)
+    return Ends(outcomes, np.array(last, dtype=np.float64).T, np.array(evaluations, dtype=np.float64), refused)
 
 
 def reached(landscape: Landscape, last: Floats, tolerance: float) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -20,6 +20,7 @@ from workbench.experiment import Run
 from workbench.records import Recorder
 from workbench.registry import Registry
 
+LONGEST = 10  # entries of a list in the optimizer's state up to which each one is recorded
 INSPECTED = 2_000  # steps up to which a descent records what moved it
 
 
@@ -66,11 +67,11 @@ def descend(
     """The start, then one row a step. Ends early where a number is not finite, or where somebody asks it to."""
     steps = task["steps"]
     at = torch.tensor(start_of(task, landscape, seed), dtype=torch.float64).requires_grad_()
-    noise = landscape.noise * noise_of(steps, seed) if landscape.noise else None
+    noise = noise_of(steps, seed) if landscape.noise else None
     made = Descent()
     rate = math.nan
     try:
-        mover = Mover(base, landscape.registry, at, landscape.slope, steps, noise)
+        mover = Mover(base, landscape.registry, at, landscape.slope, steps, noise, landscape.noise)
         for index in range(steps):
             if recorder and recorder.asked():
                 break
@@ -90,7 +91,7 @@ def descend(
             rate = math.nan if mover.rate is None else mover.rate
             if inspected:
                 made.inspect(index, "move", at.detach() - before)
-                for name, tensor in mover.state():
+                for name, tensor in mover.state(LONGEST):
                     made.inspect(index, name, tensor)
             if recorder:
                 recorder.progress(index + 1, steps)

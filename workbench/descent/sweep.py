@@ -56,7 +56,7 @@ def sweep(run: Run, registry: Registry, recorder: Recorder) -> dict[str, Any]:
     axes = settings_of(run, registry)
     columns = grid(axes)
     total = len(next(iter(columns.values())))
-    reason, refused, done, converged, best, evaluations = "", "", 0, 0, math.inf, 0
+    reason, refused, done, converged, best, evaluations = "", "", 0, 0, math.inf, 0.0
     for part in run_rows(run, landscape, columns, recorder):
         rows = table(run, landscape, columns, part)
         recorder.add("sweep", rows)
@@ -65,7 +65,7 @@ def sweep(run: Run, registry: Registry, recorder: Recorder) -> dict[str, Any]:
         converged += int((part.ends.outcomes.outcome == "converged").sum())
         ended = part.ends.last[2][np.isfinite(part.ends.last[2])]
         best = min([best, *([float(ended.min())] if len(ended) else [])])
-        evaluations += part.ends.evaluations * len(rows)
+        evaluations += float(np.nansum(part.ends.evaluations))
     what = "starts" if all(name.startswith("start.") for name in axes) else "settings"
     message = f"{converged} of {done} {what} converge"
     counts = run.sweep["count"] * (run.sweep["second"]["count"] if run.sweep.get("second") else 1)

@@ -17,27 +17,36 @@ from workbench.components import Param
 from workbench.descent.outcomes import Floats
 from workbench.descent.rows import Part, run_rows
 from workbench.descent.surface import Landscape
+from workbench.errors import WorkbenchError
 from workbench.experiment import Run
+from workbench.experiment.axes import obeys
 from workbench.records import Recorder
 from workbench.registry import Registry
 
+PATIENCE = 100  # draws for each setting that is wanted
 DIGITS = 3  # significant ones of a drawn setting: what is copied is what was run
 
 
 def tuned(run: Run, registry: Registry) -> list[Param]:
     """The numbers of the optimizer that are tuned: those whose Param says which range is worth trying."""
     params = registry.get("optimizer", run.base["optimizer"]["use"]).params
-    return [param for param in params if param.search and type(param.default) is float]
+    return [param for param in params if param.search and type(param.default) is float and not param.choices]
 
 
 def draw(param: Param, trials: int, generator: np.random.Generator) -> Floats:
     """Settings drawn evenly from the range worth trying, on a log scale where the Param says so."""
     assert param.search is not None
     low, high = param.search
-    share = generator.random(trials)
-    drawn = low * (high / low) ** share if param.scale == "log" else low + (high - low) * share
-    rounded: Floats = np.array([float(f"{value:.{DIGITS}g}") for value in drawn])
-    return rounded.clip(low, high)
+    made: list[float] = []
+    for _ in range(trials * PATIENCE):  # more often only where the Param's own rule refuses some
+        share = generator.random()
+        drawn = low * (high / low) ** share if param.scale == "log" else low + (high - low) * share
+        rounded = min(max(float(f"{drawn:.{DIGITS}g}"), low), high)
+        if param.rule is None or obeys(param, rounded):
+            made.append(rounded)
+        if len(made) == trials:
+            return np.array(made)
+    raise WorkbenchError(f"{param.name}: its own rule refuses nearly all from {low:g} to {high:g}; nothing is tuned")
 
 
 def execute(run: Run, registry: Registry, recorder: Recorder) -> dict[str, Any]:
@@ -77,7 +86,8 @@ def execute(run: Run, registry: Registry, recorder: Recorder) -> dict[str, Any]:
 def best(trials: pd.DataFrame) -> pd.Series:
     """The best row of the table ``trials``."""
     late = trials["steps_to_tolerance"].fillna(np.inf)
-    high = trials["value"].where(np.isfinite(trials["value"]), np.inf)
+    kept = np.isfinite(trials["value"]) & (trials["outcome"] != "diverged")  # it may have fallen out of sight
+    high = trials["value"].where(kept, np.inf)
     order = trials.assign(late=late, high=high)
     return order.sort_values(["late", "high", "trial"], kind="stable").iloc[0]
 
@@ -85,7 +95,7 @@ def best(trials: pd.DataFrame) -> pd.Series:
 def table(columns: dict[str, Floats], part: Part) -> pd.DataFrame:
     """Rows of the table ``trials``."""
     rows = range(part.rows.start, part.rows.stop)
-    settings = [", ".join(f"{name} = {column[row]:g}" for name, column in columns.items()) for row in rows]
+    settings = [", ".join(f"{name} = {column[row]:.12g}" for name, column in columns.items()) for row in rows]
     outcomes = part.ends.outcomes
     return pd.DataFrame(
         {
@@ -94,6 +104,6 @@ def table(columns: dict[str, Floats], part: Part) -> pd.DataFrame:
             "outcome": pd.array(outcomes.outcome, dtype="str"),
             "steps_to_tolerance": outcomes.to_tolerance,
             "value": part.ends.last[2],
-            "evaluations": float(part.ends.evaluations),
+            "evaluations": part.ends.evaluations,
         }
     )

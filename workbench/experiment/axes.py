@@ -88,7 +88,17 @@ def values(axis: Plain, param: Param) -> NDArray[np.float64]:
         allowed &= every <= param.high
     if param.choices:
         allowed &= np.isin(every, [float(choice) for choice in param.choices])  # type: ignore[arg-type]
-    return every[allowed]
+    kept: NDArray[np.float64] = every[allowed]
+    return kept[[obeys(param, value) for value in kept.tolist()]] if param.rule else kept
+
+
+def obeys(param: Param, value: float) -> bool:
+    """Whether a Param's own rule allows a number, too."""
+    try:
+        param.check(value)
+    except ValueError:
+        return False
+    return True
 
 
 def put(base: Plain, task: Plain, name: str, value: Any) -> tuple[Plain, Plain]:

@@ -266,7 +266,7 @@ def complete_sweep(
 def complete_tune(tune: Tune, base: dict[str, Any], registry: Registry, place: str) -> dict[str, Any]:
     """The tuning, after a look whether the optimizer has anything to tune."""
     optimizer = registry.get("optimizer", base["optimizer"]["use"])
-    if not any(param.search for param in optimizer.params):
+    if not any(param.search and type(param.default) is float and not param.choices for param in optimizer.params):
         raise ExperimentError(
             f"{place}: no setting of optimizer {optimizer.name!r} says which range is worth trying, so it cannot be "
             "tuned; its plugin can say so with Param(..., search=(low, high))"

@@ -9,7 +9,8 @@ from workbench import registry
 from workbench.experiment import Experiment, Run, resolve
 
 LIGHT_STEPS = 5_000  # steps of a descent that still answer while a person waits
-LIGHT_SETTINGS = 500_000  # settings x steps of a sweep, map or tuning that do
+LIGHT_SETTINGS = 100_000  # settings x steps of a sweep, map or tuning that do
+HEAVY = 10  # what a step counts for that evaluates the loss anew, or that remedies take part in
 
 
 class Lane(Enum):
@@ -31,16 +32,23 @@ class Job:
     def lane(self) -> Lane:
         """Light work is what answers within a breath."""
         task = self.run.task
+        steps = task.get("steps", 0) * (HEAVY if self.heavy else 1)
         if self.run.kind == "descent":
-            light = task["steps"] <= LIGHT_STEPS
+            light = steps <= LIGHT_STEPS
         elif self.run.sweep:
             second = self.run.sweep.get("second")
-            light = task["steps"] * self.run.sweep["count"] * (second["count"] if second else 1) <= LIGHT_SETTINGS
+            light = steps * self.run.sweep["count"] * (second["count"] if second else 1) <= LIGHT_SETTINGS
         elif self.run.tune:
-            light = task["steps"] * self.run.tune["trials"] <= LIGHT_SETTINGS
+            light = steps * self.run.tune["trials"] <= LIGHT_SETTINGS
         else:
             light = task["epochs"] == 0 and self.run.source is None and self.run.fork is None
         return Lane.LIGHT if light else Lane.TRAINING
+
+    @property
+    def heavy(self) -> bool:
+        """Whether a step may cost much more than others: the loss is evaluated anew, or rows go one by one."""
+        optimizer = registry.current().get("optimizer", self.run.base["optimizer"]["use"])
+        return bool(optimizer.needs_closure or self.run.base["remedies"])
 
     def source(self) -> Job | None:
         """The job that has to be finished first."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -20,7 +19,8 @@ from workbench.runs import cluster, store, worker
 log = logging.getLogger("workbench.runs")
 
 KEPT = 300  # results that are remembered
-PATIENCE = 60.0  # seconds after which light work is given up
+KEPT_ROWS = 3_000_000  # rows of all their tables
+PATIENCE = 30.0  # seconds after which a run is given up
 
 
 class LightLane:
@@ -36,14 +36,22 @@ class LightLane:
         client = self._client()
         with self._lock:
             kept = {run_id: self._kept[run_id] for _, run_id in named if run_id in self._kept}
-        futures = {
-            run_id: client.submit(worker.measure, asdict(run), environment, pure=False)
-            for run_id, run in {run_id: run for run, run_id in named if run_id not in kept}.items()
-        }
-        deadline = time.monotonic() + PATIENCE
-        results = {
-            run_id: self._result(future, max(deadline - time.monotonic(), 0.1)) for run_id, future in futures.items()
-        }
+        wanted = {run_id: run for run, run_id in named if run_id not in kept}
+
+        def submit() -> dict[str, Future[Any]]:
+            """Hand over all that has no result yet."""
+            return {
+                run_id: client.submit(worker.measure, asdict(run), environment, pure=False)
+                for run_id, run in wanted.items()
+                if run_id not in results
+            }
+
+        results: dict[str, dict[str, pd.DataFrame]] = {}
+        futures = submit()
+        for run_id in wanted:  # one after the other, as the worker does them
+            results[run_id], lost = self._result(futures[run_id])
+            if lost:
+                futures = submit()  # the worker that had the others is gone
         self._keep(results)
         measured = [(run, kept.get(run_id) or results[run_id]) for run, run_id in named]
         return {  # one that failed has a summary alone
@@ -57,12 +65,13 @@ class LightLane:
             for run_id, tables in results.items():
                 if tables["summary"]["outcome"].iloc[0] != "failed":
                     self._kept[run_id] = tables
-            while len(self._kept) > KEPT:
+            while len(self._kept) > KEPT or sum(map(size, self._kept.values())) > KEPT_ROWS:
                 self._kept.popitem(last=False)
 
-    def _result(self, future: Future[Any], seconds: float) -> dict[str, pd.DataFrame]:
+    def _result(self, future: Future[Any]) -> tuple[dict[str, pd.DataFrame], bool]:
+        """The tables of a run, and whether its worker was lost."""
         try:
-            return future.result(timeout=seconds)  # type: ignore[no-any-return]
+            return future.result(timeout=PATIENCE), False
         except TimeoutError:
             future.cancel()
             client = self._client()
@@ -71,4 +80,9 @@ class LightLane:
         except Exception as error:
             log.warning("light work failed: %s", error)
             message = cluster.died(self._memory_limit, "died")
-        return {"summary": frame("summary", [{"outcome": "failed", "message": message}])}
+        return {"summary": frame("summary", [{"outcome": "failed", "message": message}])}, True
+
+
+def size(tables: Mapping[str, pd.DataFrame]) -> int:
+    """The rows of a result."""
+    return sum(map(len, tables.values()))

@@ -29,7 +29,7 @@ from workbench import house
 from workbench.errors import WorkbenchError
 from workbench.experiment import Run, as_experiment
 from workbench.experiment import dumps as experiment_toml
-from workbench.records import TABLES, Records, frame, label
+from workbench.records import TABLES, Records, frame, label_all
 from workbench.runs import owners, seal
 
 LIVE = ("queued", "running")
@@ -374,5 +374,7 @@ def records(named: Iterable[tuple[Run, str]], tables: Iterable[str] = TABLES) ->
 
 def joined(table: str, found: Iterable[tuple[str, int, pd.DataFrame]]) -> pd.DataFrame:
     """One table of several runs, given as variant, seed and rows, with these two in front; typed also when empty."""
-    filled = [label(table, rows, variant, seed) for variant, seed, rows in found if len(rows)]
-    return pd.concat(filled, ignore_index=True) if filled else empty(table, who=True)
+    filled = [(variant, seed, rows) for variant, seed, rows in found if len(rows)]
+    if not filled:
+        return empty(table, who=True)
+    return label_all(table, *zip(*filled, strict=True))

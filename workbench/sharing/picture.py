@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any
+from typing import Any, Protocol
 
 import altair as alt
 import pandas as pd
 import vl_convert
 
 from workbench import __version__
+from workbench.charts.stack import stacked
 from workbench.experiment import Experiment, resolve, spell
 from workbench.registry import Registry
+
+
+class Drawn(Protocol):
+    """A chart of altair, or charts stacked."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its specification."""
+
 
 WIDTH = 760  # pixels of a chart that fills its container on a page
 SCALE = 2.0  # pixels of the PNG for each of the chart's, so that it can be projected
@@ -48,7 +57,7 @@ def settings(value: Any, registry: Registry, kind: str) -> str:
     return str(value["use"]) + (f" ({', '.join(changed)})" if changed else "")
 
 
-def framed(chart: alt.Chart, title: str, finding: str, lines: list[str], theme: str = "light") -> dict[str, Any]:
+def framed(chart: Drawn, title: str, finding: str, lines: list[str], theme: str = "light") -> dict[str, Any]:
     """The Vega-Lite specification of the chart between its title and its footer, on its own background."""
     dark = theme == "dark"
     ink, faint = ("#e3eaef", "#93a3ae") if dark else ("#1b2730", "#5b6b76")
@@ -59,18 +68,16 @@ def framed(chart: alt.Chart, title: str, finding: str, lines: list[str], theme: 
         .encode(x=alt.value(0), y=alt.Y("line:O", axis=None), text="text:N")
         .properties(width=WIDTH, height=15 * len(lines), view=alt.ViewConfig(stroke=None))
     )
-    heading = alt.TitleParams(
-        textwrap.wrap(title, 90),
-        subtitle=textwrap.wrap(finding, 120),
-        anchor="start",
-        fontSize=17,
-        subtitleFontSize=12.5,
-        subtitlePadding=6,
-        offset=14,
-    )
-    whole = alt.vconcat(chart, foot, spacing=16, title=heading)
-    whole = whole.resolve_scale(color="independent", strokeDash="independent", shape="independent")
-    spec: dict[str, Any] = whole.to_dict()
+    heading = {
+        "text": textwrap.wrap(title, 90),
+        "subtitle": textwrap.wrap(finding, 120),
+        "anchor": "start",
+        "fontSize": 17,
+        "subtitleFontSize": 12.5,
+        "subtitlePadding": 6,
+        "offset": 14,
+    }
+    spec = stacked([chart.to_dict(), foot.to_dict()], spacing=16, title=heading)
     config = {
         "background": BACKGROUND[theme],
         "padding": 18,
@@ -81,6 +88,7 @@ def framed(chart: alt.Chart, title: str, finding: str, lines: list[str], theme: 
         "title": {"color": ink, "subtitleColor": ink},
         "header": {"labelColor": ink, "titleColor": ink},
         "view": {"stroke": "transparent"},
+        "text": {"color": ink},
     }  # fmt: skip
     spec["config"] = spec.get("config", {}) | config
     made: dict[str, Any] = concrete(spec)

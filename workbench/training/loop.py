@@ -17,7 +17,7 @@ from workbench.errors import WorkbenchError
 from workbench.experiment import Run
 from workbench.records import Recorder
 from workbench.registry import Registry
-from workbench.stepping import judged, needs_closure
+from workbench.stepping import Rates, judged, needs_closure
 from workbench.training.culprit import naming_the_culprit
 from workbench.training.data import prepare
 from workbench.training.fork import Replay
@@ -82,7 +82,7 @@ class Training:
         self.parameters = list(self.network.parameters())
         self.optimizer = self.make_optimizer()
         with blame(registry, "optimizer", base["optimizer"]["use"]):
-            self.rates = [group.get("lr") for group in self.optimizer.param_groups]
+            self.rates = Rates(self.optimizer)
             declared = registry.get("optimizer", base["optimizer"]["use"]).needs_closure
             self.needs_closure = declared or needs_closure(self.optimizer)
             self.built = settings_of(self.optimizer)
@@ -212,12 +212,7 @@ class Training:
         """One update, and the batch's loss before it; a loss that is not finite leaves the weights alone."""
         step = self.step
         clock = Clock(step, self.steps, step / self.batches, self.epochs)
-        factor = self.factor(clock)
-        groups = self.optimizer.param_groups
-        self.rates += [group.get("lr") for group in groups[len(self.rates) :]]  # some add groups as they go
-        for group, rate in zip(groups, self.rates, strict=False):
-            if rate is not None:
-                group["lr"] = rate * factor
+        self.rates.apply(self.factor(clock))
         probe = Probe(self.network, step) if step in self.probed else None
         logits, loss_tensor = self.gradients(x, y)
         loss = loss_tensor.item()
@@ -291,7 +286,7 @@ class Training:
         known = [loss]
 
         def closure() -> Tensor:
-            if known:
+            if known and any(parameter.grad is not None for parameter in self.parameters):
                 return known.pop()
             _, again = self.gradients(x, y)
             self.change_gradients(clock)

@@ -10,6 +10,7 @@ import torch
 
 from workbench.blame import blame
 from workbench.errors import WorkbenchError
+from workbench.stepping import has_modes, judged
 
 if TYPE_CHECKING:
     from workbench.training.loop import Training
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 State = dict[str, Any]
 Settings = tuple[list[dict[str, Any]], dict[str, int | float]]
 PLACE = ("step", "epoch", "batch", "total", "seen")  # where in the data, and this epoch's mean loss so far
-PROGRESS = (*PLACE, "tested", "final_loss", "accuracies", "rates", "message")
+PROGRESS = (*PLACE, "tested", "final_loss", "accuracies", "message")
 MISSING = object()  # differs from any value, also from None
 
 
@@ -30,17 +31,30 @@ def capture(training: Training) -> State:
             remedies[name] = remedy.state_dict()
     with blame(training.registry, "optimizer", training.run.base["optimizer"]["use"]):
         optimizer = training.optimizer.state_dict()
-    return {key: getattr(training, key) for key in PROGRESS} | {
-        "seconds": training.seconds(),
-        "network": dict(network.state_dict()),
-        "held": [name for name, parameter in network.named_parameters() if not parameter.requires_grad],
-        "optimizer": optimizer,
-        "counters": counters(training.optimizer),
-        "drift": drift(training),
-        "parameters": parameter_names(training),
-        "remedies": remedies,
-        "random": torch.get_rng_state(),
-    }
+    return (
+        {key: getattr(training, key) for key in PROGRESS}
+        | handed_over(training)
+        | {
+            "seconds": training.seconds(),
+            "network": dict(network.state_dict()),
+            "held": [name for name, parameter in network.named_parameters() if not parameter.requires_grad],
+            "optimizer": optimizer,
+            "counters": counters(training.optimizer),
+            "drift": drift(training),
+            "parameters": parameter_names(training),
+            "remedies": remedies,
+            "rates": training.rates.state_dict(),
+            "random": torch.get_rng_state(),
+        }
+    )
+
+
+def handed_over(training: Training) -> State:
+    """The weights that another optimizer would begin from, where this one keeps two sets."""
+    if not has_modes(training.optimizer):
+        return {}
+    with blame(training.registry, "optimizer", training.run.base["optimizer"]["use"]), judged(training.optimizer):
+        return {"judged": {name: value.detach().clone() for name, value in training.network.state_dict().items()}}
 
 
 def restore(training: Training, state: Mapping[str, Any]) -> None:
@@ -52,6 +66,7 @@ def restore(training: Training, state: Mapping[str, Any]) -> None:
     with blame(training.registry, "optimizer", training.run.base["optimizer"]["use"]):
         training.optimizer.load_state_dict(state["optimizer"])
         training.optimizer.__dict__.update(state["counters"])
+    training.rates.load_state_dict(state["rates"])
     load_remedies(training, state)
     for key in PROGRESS:
         setattr(training, key, state[key])
@@ -67,8 +82,12 @@ def branch(training: Training, trunk: Mapping[str, Any]) -> str:
     have frozen by then is taken over, too, if they are the same. Parameters that only the branch has (a batch norm's)
     start new; one that only the trunk has is refused.
     """
+    fork = training.run.fork
+    assert fork is not None
+    same = fork.run.base["optimizer"]["use"] == training.run.base["optimizer"]["use"]
+    weights = trunk["network"] if same else trunk.get("judged", trunk["network"])
     try:
-        lost = training.network.load_state_dict(trunk["network"], strict=False).unexpected_keys
+        lost = training.network.load_state_dict(weights, strict=False).unexpected_keys
     except RuntimeError as error:
         lost = [str(error).rsplit("\n", 1)[-1].strip()]
     if lost:
@@ -76,10 +95,8 @@ def branch(training: Training, trunk: Mapping[str, Any]) -> str:
             f"a fork keeps the weights of its trunk, and this network has no place for {lost[0]}; "
             "change the optimizer, the schedule or remedies that add to the network"
         )
-    fork = training.run.fork
-    assert fork is not None
     said = "new optimizer"
-    if fork.run.base["optimizer"]["use"] == training.run.base["optimizer"]["use"]:
+    if same:
         with blame(training.registry, "optimizer", training.run.base["optimizer"]["use"]):
             take_over(training, trunk)
         said = "with its optimizer's state"
