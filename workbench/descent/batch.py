@@ -98,6 +98,12 @@ def joined(parts: list[Ends], holds: Any) -> Ends:
     return Ends(outcomes, mixed(one.last, other.last), mixed(one.evaluations, other.evaluations))
 
 
+def picked(ends: Ends, rows: slice) -> Ends:
+    """Some of the rows."""
+    outcomes = Outcomes(ends.outcomes.outcome[rows], ends.outcomes.step[rows], ends.outcomes.to_tolerance[rows])
+    return Ends(outcomes, ends.last[:, rows], ends.evaluations[rows])
+
+
 def rows_of(columns: Columns) -> int:
     """How many rows there are."""
     return len(next(iter(columns.values())))
@@ -138,15 +144,18 @@ def ground(task: dict[str, Any], landscape: Landscape) -> Landscape:
 
 def advance(run: Run, landscape: Landscape, columns: Columns, asked: Callable[[], str]) -> Ends:
     """One pass over all rows."""
+    count = rows_of(columns)
+    if count <= 2:  # they would look like the two coordinates to the mode that keeps rows apart
+        some = advance(run, landscape, {name: np.resize(column, 3) for name, column in columns.items()}, asked)
+        return picked(some, slice(count))
     steps = run.task["steps"]
     base, task = with_columns(run, columns)
     place = ground(task, landscape) if any(name.startswith("surface.") for name in columns) else landscape
     at = starts(run, landscape, columns).requires_grad_()
     lowest: float | Floats = landscape.lowest if place is landscape else lowest_of(landscape, columns)
     noise = noise_of(steps, run.seed) if isinstance(place.noise, Column) or place.noise else None
-    judge = Judge(rows_of(columns), steps, lowest, run.task["tolerance"], (landscape.x, landscape.y))
-    rows = rows_of(columns)
-    spread = Broadcast(rows if rows > 2 else 0)  # two rows look like the two coordinates; the check has more
+    judge = Judge(count, steps, lowest, run.task["tolerance"], (landscape.x, landscape.y))
+    spread = Broadcast(count)
     whole = bool(base["remedies"]) or place is not landscape  # what looks at the surface meets columns, too
     with spread:
         mover = Mover(base, landscape.registry, at, place.slope, steps, noise, place.noise)
@@ -196,8 +205,8 @@ def check(run: Run, landscape: Landscape, columns: Columns) -> bool:
 
     Raises ``BatchError`` when they differ. False: the few rows cannot go together, so neither can all.
     """
-    picked = np.linspace(0, rows_of(columns) - 1, CHECK_ROWS).round().astype(int)
-    chosen = {name: column[picked] for name, column in columns.items()}
+    some = np.linspace(0, rows_of(columns) - 1, CHECK_ROWS).round().astype(int)
+    chosen = {name: column[some] for name, column in columns.items()}
     registry = landscape.registry
     owners = sorted({registry.owner(kind, ref["use"]).identity for kind, ref in run.references()})
     settings = {name: column.tolist() for name, column in chosen.items()}

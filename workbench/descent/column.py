@@ -135,7 +135,7 @@ class Broadcast(TorchFunctionMode):
             result = func(*args, **kwargs)
         else:
             result = func(*args)
-        if self.rows:
+        if self.rows and (type(result) is not Tensor or not result.shape or result.shape[-1] != self.rows):
             self._separate(func, args, result)
         return result
 
