@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench import Dataset, Optimizer, Page, Param, Remedy, Surface, hookspecs
-from workbench.components import KINDS, hook_names, plain
+from workbench.components import KINDS, hook_names
+from workbench.param import plain
 
 
 def test_a_value_is_returned_in_the_params_own_type() -> None:

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from workbench import Block, Clock, Remedy, house, registry
-from workbench.components import KINDS, Param
+from workbench.components import KINDS
+from workbench.param import Param
 from workbench.stepping import has_modes, needs_closure
 
 known = registry.current()

@@ -10,13 +10,13 @@ from workbench.components import (
     Model,
     Optimizer,
     Page,
-    Param,
     Remedy,
     Schedule,
     Surface,
 )
 from workbench.errors import Unavailable
 from workbench.hookspecs import hookimpl
+from workbench.param import Param
 
 __version__ = "0.1.0"
 

@@ -20,7 +20,6 @@ from workbench.blame import blame, describe
 from workbench.components import (
     KINDS,
     AnyComponent,
-    Param,
     Remedy,
     check_name,
     check_params,
@@ -29,6 +28,7 @@ from workbench.components import (
 )
 from workbench.discovery import Source, digest, find, fingerprint, import_source, module_files, patience, version
 from workbench.errors import Unavailable, UnknownComponent, allowed_names
+from workbench.param import Param
 
 log = logging.getLogger("workbench.registry")
 

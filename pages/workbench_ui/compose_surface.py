@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 
 from workbench import Param, Surface
-from workbench.components import plain
 from workbench.experiment import Experiment
+from workbench.param import plain
 from workbench_ui.param_widget import param_widget
 
 Plain = dict[str, Any]

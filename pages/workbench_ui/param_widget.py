@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from workbench import Param
-from workbench.components import plain
+from workbench.param import plain
 
 
 def param_widget(param: Param, value: Any, key: str) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.components import Interval
+from workbench.param import Interval
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

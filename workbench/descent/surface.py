@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from workbench.blame import blame
-from workbench.components import Interval
 from workbench.errors import WorkbenchError
+from workbench.param import Interval
 from workbench.registry import Registry
 
 GRID = 201  # points a side of the grid on which unknown minima are looked for

@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from workbench.components import Param
 from workbench.descent.outcomes import Floats
 from workbench.descent.rows import Part, run_rows
 from workbench.descent.surface import Landscape
 from workbench.errors import WorkbenchError
 from workbench.experiment import Run
 from workbench.experiment.axes import obeys
+from workbench.param import Param
 from workbench.records import Recorder
 from workbench.registry import Registry
 

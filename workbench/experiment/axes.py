@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.components import Interval, Param
 from workbench.errors import ExperimentError, allowed_names
 from workbench.experiment.spec import Axis
+from workbench.param import Interval, Param
 from workbench.registry import Registry
 
 USUAL = {"lr": (0.0, 0.5)}  # where a linear axis begins and ends
