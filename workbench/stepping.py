@@ -48,7 +48,7 @@ class Rates:
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
-        self.groups = optimizer.param_groups
+        self.optimizer = optimizer  # not its groups: loading a state makes new ones
         self.base: list[Any] = []  # None: a group without a rate
         self.written: list[Any] = []
         self.factor: Any = 1.0
@@ -57,7 +57,7 @@ class Rates:
     def apply(self, factor: Any) -> None:
         """Write the rates of the coming step into the groups."""
         self._meet()
-        for index, group in enumerate(self.groups):
+        for index, group in enumerate(self.optimizer.param_groups):
             if self.base[index] is None:
                 continue
             if differ(group["lr"], self.written[index]):
@@ -68,7 +68,7 @@ class Rates:
 
     def _meet(self) -> None:
         """Some optimizers add groups as they go."""
-        for group in self.groups[len(self.base) :]:
+        for group in self.optimizer.param_groups[len(self.base) :]:
             self.base.append(group.get("lr"))
             self.written.append(group.get("lr"))
 

@@ -258,3 +258,12 @@ def test_a_folder_without_its_experiment_is_one_sentence(home: Path) -> None:
         again.job_of("a")
     with pytest.raises(WorkbenchError, match="no such run"):
         again.job_of("never")
+
+
+def test_a_folder_that_goes_while_it_is_read_has_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(self: Path, pattern: str) -> Iterator[Path]:
+        raise FileNotFoundError(2, "No such file or directory", str(self))
+        yield self
+
+    monkeypatch.setattr(Path, "glob", gone)
+    assert store.matching(tmp_path, "*.parquet") == []

@@ -237,7 +237,7 @@ class FolderRecorder:
 
 def checkpoints(folder: Path) -> list[Path]:
     """The checkpoints in a run folder, the earliest first."""
-    return sorted(folder.glob("checkpoint-*.safetensors"))
+    return store.matching(folder, "checkpoint-*.safetensors")
 
 
 def prune(folder: Path) -> None:

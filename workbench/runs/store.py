@@ -316,7 +316,15 @@ def parts(run_id: str, table: str) -> list[Path]:
     """The files of one table: the merged one when it exists, else the parts in order."""
     place = folder(run_id)
     merged = place / f"{table}.parquet"
-    return [merged] if merged.exists() else sorted(place.glob(f"{table}-*.parquet"))
+    return [merged] if merged.exists() else matching(place, f"{table}-*.parquet")
+
+
+def matching(place: Path, pattern: str) -> list[Path]:
+    """The files of a folder in order; none when it goes while they are looked for."""
+    try:
+        return sorted(place.glob(pattern))
+    except FileNotFoundError:
+        return []
 
 
 def number_of(part: Path) -> int:
