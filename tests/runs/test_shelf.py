@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -262,8 +263,8 @@ def test_a_folder_without_its_experiment_is_one_sentence(home: Path) -> None:
 
 def test_a_folder_that_goes_while_it_is_read_has_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(self: Path, pattern: str) -> Iterator[Path]:
+        yield self / "one.parquet"
         raise FileNotFoundError(2, "No such file or directory", str(self))
-        yield self
 
     monkeypatch.setattr(Path, "glob", gone)
     assert store.matching(tmp_path, "*.parquet") == []
