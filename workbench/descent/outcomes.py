@@ -96,8 +96,9 @@ class Judge:
         if not self.whole:
             now[:, ~self.alive] = self.before[:, ~self.alive]  # a row that has ended stays where it ended
         with np.errstate(all="ignore"):
-            finite = np.isfinite(now).all(axis=0)
-            if not finite.all():
+            known = np.isfinite(now)
+            if not known.all():
+                finite = known.all(axis=0)
                 self.whole = False
                 self.ended[self.alive & ~finite] = step
                 self.alive &= finite

@@ -33,6 +33,7 @@ class Landscape:
         self.y: Interval = tuple(reference["y"])
         self.noise: float = reference["noise"]
         self.start: tuple[float, float] = self.component.start
+        self._ones: Tensor | None = None  # what every gradient begins with
 
     def __call__(self, points: Tensor) -> Tensor:
         """The values at points of shape (2, ...), in the shape (...)."""
@@ -61,7 +62,9 @@ class Landscape:
         if not values.requires_grad:  # a constant surface
             return values.detach(), torch.zeros_like(points)
         with blame(self.registry, "surface", self.reference["use"]):
-            found = torch.autograd.grad(values, (x, y), torch.ones_like(values), allow_unused=True)
+            if self._ones is None or self._ones.shape != values.shape:
+                self._ones = torch.ones_like(values)
+            found = torch.autograd.grad(values, (x, y), self._ones, allow_unused=True)
         return values.detach(), torch.stack([torch.zeros_like(values) if part is None else part for part in found])
 
     def hessian(self, point: tuple[float, float]) -> Tensor:
