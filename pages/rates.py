@@ -19,7 +19,7 @@ from workbench.descent.limits import Limit, LimitCurve, known_limit, limit_curve
 from workbench.descent.map_finding import map_finding
 from workbench.descent.surface import Landscape
 from workbench.descent.sweep_finding import sweep_finding
-from workbench.experiment import Run, Sweep
+from workbench.experiment import Axis, Run, Sweep
 from workbench_ui import viewport
 from workbench_ui.body import Picture, Result, View, experiment_page
 from workbench_ui.sweep_tables import basins_table, map_table, sweep_table
@@ -27,11 +27,10 @@ from workbench_ui.sweep_tables import basins_table, map_table, sweep_table
 Minima = tuple[tuple[float, float], ...]
 
 
-def axes(result: Result) -> tuple[Sweep, Sweep | None]:
+def axes(result: Result) -> tuple[Sweep, Axis | None]:
     """The sweep that was run, and its second axis if it is a map."""
     sweep = result.experiment.sweep or Sweep()
-    second = sweep.second
-    return sweep, None if second is None else Sweep(**second.model_dump())
+    return sweep, sweep.second
 
 
 def over_starts(result: Result) -> bool:

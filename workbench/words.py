@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 
 def listed(items: Iterable[str]) -> str:
@@ -34,3 +34,11 @@ def ago(seconds: float) -> str:
     if seconds < 36 * 3600:
         return f"{seconds / 3600:.0f} h ago"
     return f"{seconds / 86400:.0f} days ago"
+
+
+def unused(wanted: str, taken: Collection[str]) -> str:
+    """A name that is not taken yet: ``wanted``, or with a number behind it."""
+    name, number = wanted, 2
+    while name in taken:
+        name, number = f"{wanted} {number}", number + 1
+    return name

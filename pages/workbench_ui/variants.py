@@ -9,7 +9,7 @@ import streamlit as st
 
 from workbench.errors import WorkbenchError
 from workbench.experiment import dump, parse, vary
-from workbench.words import listed
+from workbench.words import listed, unused
 from workbench_ui import state
 
 Plain = dict[str, Any]
@@ -68,9 +68,4 @@ def make_variants(page: str, key: str, values: list[Any]) -> None:
 
 def free_name(wanted: str, variants: list[Plain]) -> str:
     """A name that no variant has yet."""
-    taken = {variant["name"] for variant in variants}
-    number = 2
-    name = wanted
-    while name in taken:
-        name, number = f"{wanted} {number}", number + 1
-    return name
+    return unused(wanted, {variant["name"] for variant in variants})

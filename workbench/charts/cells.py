@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workbench.charts.png import data_uri, png
-from workbench.charts.style import number
+from workbench.charts.style import number, panel_header
 
 Floats = NDArray[np.float64]
 Row = dict[str, Any]
@@ -185,14 +184,7 @@ def key(field: str, domain: Sequence[str], colors: Sequence[str], title: str | N
 
 def faceted(layers: Sequence[alt.Chart], rows: list[Row], titles: list[list[str]], columns: int, size: int) -> Any:
     """The layers once for each panel, under titles of several lines."""
-    header = alt.Header(
-        labelExpr=f"{json.dumps(titles, ensure_ascii=False)}[datum.value]",
-        labelFontSize=12,
-        labelLineHeight=15,
-        labelFontWeight="bold",
-        labelAnchor="start",
-        labelLimit=size + 20,
-    )
+    header = panel_header(titles, size, labelLineHeight=15)
     data: Any = {"values": rows}  # not a table: most rows have few of the columns
     whole = alt.layer(*layers, data=data).properties(width=size, height=round(size * 0.86))
     return whole.facet(facet=alt.Facet("panel:O", title=None, header=header), columns=columns, spacing=14)

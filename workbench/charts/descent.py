@@ -12,9 +12,9 @@ import pandas as pd
 
 from workbench.charts import play
 from workbench.charts.crop import crop, thin
-from workbench.charts.panels import MOST, Interval, Minima, noted, panel_titles, panels, variant_fill
+from workbench.charts.panels import MOST, Interval, Minima, panel_titles, panels, variant_fill
 from workbench.charts.stack import Stack
-from workbench.charts.style import INK, variant_colors, variant_dashes
+from workbench.charts.style import INK, titled, variant_colors, variant_dashes
 
 LOWEST_GAP = 1e-12  # what a log axis shows of a gap; smaller ones leave the plot at the bottom
 VALUE, DISTANCE = "value above the lowest", "distance to the nearest minimum"
@@ -131,7 +131,7 @@ def by_step(
     drawn = curves(path, summary, heights, label, tolerance, legend)
     whole = drawn.properties(width="container", height=320, params=[play.slider(last_of(path))])
     notes = [f"long paths are thinned: at most {MOST} of {len(path)} points are drawn"] if len(path) > MOST else []
-    return noted(whole, title, notes)
+    return titled(whole, title, notes)
 
 
 def curves(

@@ -12,7 +12,7 @@ import pandas as pd
 
 from workbench.charts import play
 from workbench.charts.crop import Box, crop, thin
-from workbench.charts.style import INK, QUIET, AnyChart, colors_of, describe_outcome, number, titled
+from workbench.charts.style import INK, QUIET, colors_of, describe_outcome, number, panel_header, titled
 
 MOST = 2000  # points of all paths in one chart
 STAR = "M0,-1L.24,-.32L.95,-.31L.38,.12L.59,.81L0,.4L-.59,.81L-.38,.12L-.95,-.31L-.24,-.32Z"
@@ -218,7 +218,7 @@ def panels(
         )
     )
     whole = faceted(layers, rows, list(titles.values()), columns, size)
-    return noted(whole, title, notes(path, rows, holes, subtitle))
+    return titled(whole, title, notes(path, rows, holes, subtitle))
 
 
 def faceted(
@@ -227,26 +227,12 @@ def faceted(
     """The layers once for each panel; a title that is too long for one line takes two."""
     long = max((len(text) for text in titles), default=0) * 7 > size
     labels = [text.rsplit(" · ", 1) if long else text for text in titles]
-    header = alt.Header(
-        labelExpr=f"{json.dumps(labels, ensure_ascii=False)}[datum.value]",
-        labelFontSize=12,
-        labelFontWeight="bold",
-        labelAnchor="start",
-        labelLimit=size + 20,
-    )
+    header = panel_header(labels, size)
     return (
         alt.layer(*layers, data=rows)
         .properties(width=size, height=round(size * 0.86))
         .facet(facet=alt.Facet("panel:O", title=None, header=header), columns=columns, spacing=14)
     )
-
-
-def noted(chart: AnyChart, title: str, notes: list[str]) -> AnyChart:
-    """The chart under its title and notes. Vega drops the notes of an empty title: then they are the title."""
-    notes = [note for note in notes if note]
-    if title or not notes:
-        return titled(chart, title, notes)
-    return chart.properties(title=alt.TitleParams(notes, anchor="start", fontWeight="normal", fontSize=12))
 
 
 def notes(path: pd.DataFrame, rows: pd.DataFrame, holes: pd.DataFrame | None, first: str) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import altair as alt
 
@@ -100,7 +101,18 @@ def titled(chart: AnyChart, title: str, notes: Sequence[str] = ()) -> AnyChart:
     notes = [note for note in notes if note]
     if not title and not notes:
         return chart
-    # Vega draws no subtitle under an empty title, and a black one on dark
-    return chart.properties(
-        title=alt.TitleParams(text=title or notes, subtitle=notes if title else [], anchor="start", subtitleColor=INK)
+    if not title:  # Vega drops the notes of an empty title: then they are the title
+        return chart.properties(title=alt.TitleParams(notes, anchor="start", fontWeight="normal", fontSize=12))
+    return chart.properties(title=alt.TitleParams(text=title, subtitle=notes, anchor="start", subtitleColor=INK))
+
+
+def panel_header(labels: Sequence[str | Sequence[str]], size: int, **more: Any) -> alt.Header:
+    """The titles of small multiples whose panels are numbered, each of one line or several; ``size`` in pixels."""
+    return alt.Header(
+        labelExpr=f"{json.dumps(labels, ensure_ascii=False)}[datum.value]",
+        labelFontSize=12,
+        labelFontWeight="bold",
+        labelAnchor="start",
+        labelLimit=size + 20,
+        **more,
     )

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 import altair as alt
 import pandas as pd
 
-from workbench.charts.style import INK, number, variant_colors, variant_dashes
+from workbench.charts.style import INK, number, titled, variant_colors, variant_dashes
 
 MEASURES = {"steps": "steps to tolerance", "gap": "value above the lowest"}
 LOWEST_GAP = 1e-12  # what a log axis shows of a gap; smaller ones are drawn there
@@ -138,12 +138,7 @@ def best_of_k(
 def layered(layers: Sequence[Any], title: str, note: str = "", narrow: bool = False) -> alt.LayerChart:
     """The layers as one chart under its title and a note, in a colour for light and dark."""
     lines = textwrap.wrap(note, 52 if narrow else 110)
-    head: dict[str, Any] = {}
-    if title:
-        head["title"] = alt.TitleParams(text=title, subtitle=lines, subtitleColor=INK, anchor="start")
-    elif lines:  # Vega draws no subtitle under an empty title
-        head["title"] = alt.TitleParams(text=lines, anchor="start", fontSize=11, fontWeight="normal", color=INK)
-    return cast(alt.LayerChart, alt.layer(*layers, width="container", height=340, **head))
+    return titled(cast(alt.LayerChart, alt.layer(*layers, width="container", height=340)), title, lines)
 
 
 def reading(table: pd.DataFrame, names: Sequence[str], x: alt.X) -> list[Any]:

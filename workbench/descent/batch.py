@@ -13,7 +13,7 @@ from torch import Tensor
 
 from workbench.descent.column import Broadcast, Column, MixedError
 from workbench.descent.mover import Mover
-from workbench.descent.outcomes import Floats, Judge, Outcomes
+from workbench.descent.outcomes import Floats, Judge, Outcomes, gathered
 from workbench.descent.simulate import noise_of, start_of
 from workbench.descent.surface import Landscape
 from workbench.errors import WorkbenchError
@@ -93,15 +93,13 @@ def joined(parts: list[Ends], holds: Any) -> Ends:
         return whole
 
     one, other = parts
-    keys = ("outcome", "step", "to_tolerance")
-    outcomes = Outcomes(*(mixed(getattr(one.outcomes, key), getattr(other.outcomes, key)) for key in keys))
+    outcomes = gathered(mixed, one.outcomes, other.outcomes)
     return Ends(outcomes, mixed(one.last, other.last), mixed(one.evaluations, other.evaluations))
 
 
 def picked(ends: Ends, rows: slice) -> Ends:
     """Some of the rows."""
-    outcomes = Outcomes(ends.outcomes.outcome[rows], ends.outcomes.step[rows], ends.outcomes.to_tolerance[rows])
-    return Ends(outcomes, ends.last[:, rows], ends.evaluations[rows])
+    return Ends(gathered(lambda column: column[rows], ends.outcomes), ends.last[:, rows], ends.evaluations[rows])
 
 
 def rows_of(columns: Columns) -> int:
@@ -136,6 +134,11 @@ def starts(run: Run, landscape: Landscape, columns: Columns) -> Tensor:
     return at
 
 
+def varies_surface(columns: Columns) -> bool:
+    """Whether rows differ in numbers of the surface."""
+    return any(name.startswith("surface.") for name in columns)
+
+
 def ground(task: dict[str, Any], landscape: Landscape) -> Landscape:
     """The landscape of the task: the same one unless a number of the surface is a column."""
     varied = any(landscape.reference[key] is not value for key, value in task["surface"].items())
@@ -150,7 +153,7 @@ def advance(run: Run, landscape: Landscape, columns: Columns, asked: Callable[[]
         return picked(some, slice(count))
     steps = run.task["steps"]
     base, task = with_columns(run, columns)
-    place = ground(task, landscape) if any(name.startswith("surface.") for name in columns) else landscape
+    place = ground(task, landscape) if varies_surface(columns) else landscape
     at = starts(run, landscape, columns).requires_grad_()
     lowest: float | Floats = landscape.lowest if place is landscape else lowest_of(landscape, columns)
     noise = noise_of(steps, run.seed) if isinstance(place.noise, Column) or place.noise else None
@@ -237,7 +240,7 @@ def compare(run: Run, landscape: Landscape, columns: Columns) -> str:
     try:
         with Broadcast(rows):
             batched = follow(base, registry, begin.clone(), gradients)
-            if any(name.startswith("surface.") for name in columns):
+            if varies_surface(columns):
                 together = torch.cat([part.reshape(-1, rows) for part in ground(task, landscape).slope(begin)])
     except WorkbenchError as error:
         return MIXED if isinstance(error.__cause__, MixedError) else str(error)
@@ -252,7 +255,7 @@ def compare(run: Run, landscape: Landscape, columns: Columns) -> str:
             return f"at {named} {error}"
         if not torch.allclose(batched[:, :, row], one, rtol=CLOSE, atol=1e-12, equal_nan=True):
             return f"at {named} one pass over all settings gives other numbers than one by one"
-        if any(name.startswith("surface.") for name in columns):
+        if varies_surface(columns):
             single = torch.cat([part.reshape(-1) for part in ground(own, landscape).slope(begin[:, row])])
             if not torch.allclose(together[:, row], single, rtol=CLOSE, atol=1e-12, equal_nan=True):
                 return f"at {named} the surface gives other numbers in one pass than one by one"

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from workbench.descent.batch import BatchError, Columns, Ends, StopError, check, ground, rows_of, run_batch, with_row
-from workbench.descent.outcomes import Floats, Outcomes, judge
+from workbench.descent.outcomes import Floats, Outcomes, gathered, judge
 from workbench.descent.simulate import descend
 from workbench.descent.surface import Landscape
 from workbench.errors import WorkbenchError
@@ -93,8 +93,7 @@ def one_by_one(
         return None
     if len(refusals) == len(found):
         raise refusals[0]
-    keys = ("outcome", "step", "to_tolerance")
-    outcomes = Outcomes(*(np.concatenate([getattr(each, key) for each in found]) for key in keys))
+    outcomes = gathered(lambda *columns: np.concatenate(columns), *found)
     refused = f"{len(refusals)} failed: {refusals[0]}" if refusals else ""
     return Ends(outcomes, np.array(last, dtype=np.float64).T, np.array(evaluations, dtype=np.float64), refused)
 

@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
+from workbench.descent.basins import equally_low, heights
 from workbench.descent.contours import contours, holes
 from workbench.descent.surface import Landscape
 from workbench.registry import Registry
 
 MESH = 41  # points a side of the view from the side
-EQUAL = 1e-6  # of the lowest value, or of 1: minima that differ by less are equally low
 Points = NDArray[np.float64]
 
 
@@ -39,10 +38,7 @@ def shape_of(reference: dict[str, Any], registry: Registry) -> Shape:
     """The shape of a surface; raises a ``WorkbenchError`` where it has no finite value."""
     place = Landscape(reference, registry)
     minima = place.basins or (place.bottom,)
-    with torch.no_grad():
-        heights = place(torch.tensor(minima, dtype=torch.float64).T).tolist()
-    slack = EQUAL * max(1.0, abs(heights[0]))
-    lowest = sum(height - heights[0] <= slack for height in heights)
+    lowest = equally_low(heights(place)) or 1
     x, y, values = (tensor.numpy() for tensor in place.grid(MESH))
     return Shape(
         contours(reference, registry), holes(reference, registry), minima, lowest, place.lowest, (x, y, values)

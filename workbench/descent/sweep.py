@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from workbench.descent.batch import Columns
+from workbench.descent.batch import Columns, varies_surface
 from workbench.descent.outcomes import Floats
 from workbench.descent.rows import Part, reached, run_rows
 from workbench.descent.surface import Landscape
@@ -89,7 +89,6 @@ def table(run: Run, landscape: Landscape, columns: Columns, part: Part) -> pd.Da
     names = [*columns, ""][:2]
     ends = part.ends
     count = ends.last.shape[1]
-    varied = any(name.startswith("surface.") for name in columns)
     return pd.DataFrame(
         {
             "parameter": pd.Series(names[0], index=range(count), dtype="str"),
@@ -101,6 +100,6 @@ def table(run: Run, landscape: Landscape, columns: Columns, part: Part) -> pd.Da
             "value": ends.last[2],
             "x": ends.last[0],
             "y": ends.last[1],
-            "minimum": 0 if varied else reached(landscape, ends.last, run.task["tolerance"]),
+            "minimum": 0 if varies_surface(columns) else reached(landscape, ends.last, run.task["tolerance"]),
         }
     )

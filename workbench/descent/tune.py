@@ -16,21 +16,16 @@ import torch
 from workbench.descent.outcomes import Floats
 from workbench.descent.rows import Part, run_rows
 from workbench.descent.surface import Landscape
+from workbench.descent.tuned import ranked
 from workbench.errors import WorkbenchError
 from workbench.experiment import Run
-from workbench.experiment.axes import obeys
+from workbench.experiment.axes import obeys, tuned
 from workbench.param import Param
 from workbench.records import Recorder
 from workbench.registry import Registry
 
 PATIENCE = 100  # draws for each setting that is wanted
 DIGITS = 3  # significant ones of a drawn setting: what is copied is what was run
-
-
-def tuned(run: Run, registry: Registry) -> list[Param]:
-    """The numbers of the optimizer that are tuned: those whose Param says which range is worth trying."""
-    params = registry.get("optimizer", run.base["optimizer"]["use"]).params
-    return [param for param in params if param.search and type(param.default) is float and not param.choices]
 
 
 def draw(param: Param, trials: int, generator: np.random.Generator) -> Floats:
@@ -57,7 +52,7 @@ def execute(run: Run, registry: Registry, recorder: Recorder) -> dict[str, Any]:
     began = time.perf_counter()
     assert run.tune is not None
     landscape = Landscape(run.task["surface"], registry)
-    params, trials = tuned(run, registry), run.tune["trials"]
+    params, trials = tuned(registry, run.base["optimizer"]["use"]), run.tune["trials"]
     generator = np.random.default_rng(run.seed)
     columns = {param.name: draw(param, trials, generator) for param in params}
     reason, tables = "", []
@@ -85,11 +80,7 @@ def execute(run: Run, registry: Registry, recorder: Recorder) -> dict[str, Any]:
 
 def best(trials: pd.DataFrame) -> pd.Series:
     """The best row of the table ``trials``."""
-    late = trials["steps_to_tolerance"].fillna(np.inf)
-    kept = np.isfinite(trials["value"]) & (trials["outcome"] != "diverged")  # it may have fallen out of sight
-    high = trials["value"].where(kept, np.inf)
-    order = trials.assign(late=late, high=high)
-    return order.sort_values(["late", "high", "trial"], kind="stable").iloc[0]
+    return ranked(trials).iloc[0]
 
 
 def table(columns: dict[str, Floats], part: Part) -> pd.DataFrame:

@@ -12,8 +12,9 @@ import pandas as pd
 
 from workbench.errors import ExperimentError
 from workbench.experiment import Experiment, Run, dump, parse, resolve
+from workbench.experiment.axes import tuned
 from workbench.registry import Registry
-from workbench.words import listed
+from workbench.words import listed, unused
 
 Plain = dict[str, Any]
 TUNED = "Each tuned equally: "
@@ -37,12 +38,6 @@ def ranked(trials: pd.DataFrame) -> pd.DataFrame:
 def best_of_each(trials: pd.DataFrame, by: Sequence[str] = ("variant", "seed")) -> pd.DataFrame:
     """The best row of the table ``trials`` for each variant and seed, in their order."""
     return ranked(trials.reset_index(drop=True)).groupby(list(by), sort=False).head(1).sort_index(ignore_index=True)
-
-
-def tuned_names(registry: Registry, optimizer: str) -> set[str]:
-    """The settings of an optimizer that a tuning draws."""
-    params = registry.get("optimizer", optimizer).params
-    return {param.name for param in params if param.search is not None and type(param.default) is float}
 
 
 def tuning_of(experiment: Experiment, registry: Registry, trials: int = 32) -> Experiment:
@@ -74,7 +69,7 @@ def tuning_of(experiment: Experiment, registry: Registry, trials: int = 32) -> E
         variant = {key: value for key, value in group[0].items() if value != {}}
         if len(group) > 1:
             title = registry.get("optimizer", runs[variant["name"]].base["optimizer"]["use"]).title
-            variant["name"] = free_name(title, taken)
+            variant["name"] = unused(title, taken)
             taken.add(variant["name"])
             names = listed(each["name"] for each in group)
             notes.append(f"{names} differ only in what is tuned: they are **{variant['name']}** here.")
@@ -99,21 +94,14 @@ def without_tuned(reference: Any, use: str, registry: Registry) -> Any:
     """A reference without the settings that a tuning draws."""
     if isinstance(reference, str):
         return reference
-    return {key: value for key, value in reference.items() if key not in tuned_names(registry, use)}
+    drawn = {param.name for param in tuned(registry, use)}
+    return {key: value for key, value in reference.items() if key not in drawn}
 
 
 def identity(run: Run, registry: Registry) -> str:
     """What decides a run's numbers besides the settings that a tuning draws."""
     optimizer = without_tuned(run.base["optimizer"], run.base["optimizer"]["use"], registry)
     return json.dumps([run.task, run.base | {"optimizer": optimizer}], sort_keys=True)
-
-
-def free_name(wanted: str, taken: set[str]) -> str:
-    """A name that is not taken."""
-    name, number = wanted, 2
-    while name in taken:
-        name, number = f"{wanted} {number}", number + 1
-    return name
 
 
 def at_best(experiment: Experiment, trials: pd.DataFrame, registry: Registry) -> Experiment:

@@ -38,6 +38,12 @@ def numbers(registry: Registry, base: Plain, task: Plain) -> dict[str, Param]:
     return found
 
 
+def tuned(registry: Registry, optimizer: str) -> list[Param]:
+    """The numbers of an optimizer that a tuning draws: those whose Param says which range is worth trying."""
+    params = registry.get("optimizer", optimizer).params
+    return [param for param in params if param.search and type(param.default) is float and not param.choices]
+
+
 def natural(name: str, param: Param, scale: str) -> Interval:
     """The range that an axis has when nothing else is said."""
     if scale == "linear" and name in USUAL:

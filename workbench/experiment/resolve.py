@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from workbench.errors import ExperimentError, UnknownComponent, allowed_names
-from workbench.experiment.axes import complete_axis
+from workbench.experiment.axes import complete_axis, tuned
 from workbench.experiment.explain import explain, spell_key
 from workbench.experiment.spec import (
     BASES,
@@ -265,10 +265,10 @@ def complete_sweep(
 
 def complete_tune(tune: Tune, base: dict[str, Any], registry: Registry, place: str) -> dict[str, Any]:
     """The tuning, after a look whether the optimizer has anything to tune."""
-    optimizer = registry.get("optimizer", base["optimizer"]["use"])
-    if not any(param.search and type(param.default) is float and not param.choices for param in optimizer.params):
+    optimizer = base["optimizer"]["use"]
+    if not tuned(registry, optimizer):
         raise ExperimentError(
-            f"{place}: no setting of optimizer {optimizer.name!r} says which range is worth trying, so it cannot be "
+            f"{place}: no setting of optimizer {optimizer!r} says which range is worth trying, so it cannot be "
             "tuned; its plugin can say so with Param(..., search=(low, high))"
         )
     return tune.model_dump()
