@@ -17,6 +17,7 @@ from workbench.components import (
 from workbench.errors import Unavailable
 from workbench.hookspecs import hookimpl
 from workbench.param import Param
+from workbench.stepping import needs_closure
 
 __version__ = "0.1.0"
 
@@ -36,4 +37,5 @@ __all__ = [
     "Surface",
     "Unavailable",
     "hookimpl",
+    "needs_closure",
 ]

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from workbench import Param, Remedy
+from workbench import Param, Remedy, needs_closure
 
-from .wrapper import Wrapper, asks
+from .wrapper import Wrapper
 
 
 class Lookahead(Remedy):
@@ -31,7 +31,7 @@ class Lookahead(Remedy):
 
     def wrap_optimizer(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
         """Put the slow weights around it."""
-        kind = SlowWeightsAsking if asks(optimizer) else SlowWeights
+        kind = SlowWeightsAsking if needs_closure(optimizer) else SlowWeights
         return kind(optimizer, self.k, self.alpha)
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from workbench import Param, Remedy
+from workbench import Param, Remedy, needs_closure
 
-from .wrapper import Wrapper, asks
+from .wrapper import Wrapper
 
 
 class SAM(Remedy):
@@ -43,7 +43,7 @@ class AtTheWorstPlace(Wrapper):
 
     def __init__(self, inner: torch.optim.Optimizer, rho: float, adaptive: bool) -> None:
         super().__init__(inner)
-        if asks(inner):
+        if needs_closure(inner):
             raise TypeError(
                 f"it gives the optimizer one gradient a step, and {type(inner).__name__} asks for more; use another"
             )

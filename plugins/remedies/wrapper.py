@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import torch
-
-
-def asks(optimizer: torch.optim.Optimizer) -> bool:
-    """Whether its step cannot be taken without a closure."""
-    closure = inspect.signature(optimizer.step).parameters.get("closure")
-    return closure is not None and closure.default is inspect.Parameter.empty
 
 
 class Wrapper(torch.optim.Optimizer):
