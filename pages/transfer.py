@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from workbench.charts import training as charts
+from workbench.charts.curves import panel
+from workbench.charts.heat import gradient_heat
 from workbench.charts.transfer import accuracy_by_strategy
 from workbench.training.finding import transfer_finding
 from workbench_ui import viewport
@@ -30,7 +31,7 @@ def loss(result: Result) -> list[Picture]:
     if not len(curve):
         return []
     note = "Thin: training batches. Thick: test split. A cross marks where a run diverged."
-    return [Picture("loss", [charts.panel(curve, "loss", "epoch", 0.0, True, names=result.order)], note)]
+    return [Picture("loss", [panel(curve, "loss", "epoch", 0.0, True, names=result.order)], note)]
 
 
 def gradients(result: Result) -> list[Picture]:
@@ -39,9 +40,9 @@ def gradients(result: Result) -> list[Picture]:
     if not len(layers):
         return []
     width, columns = viewport.panels(220, 3)
-    panels = [charts.gradient_heat(layers, width=width, columns=columns, names=result.order)]
+    panels = [gradient_heat(layers, width=width, columns=columns, names=result.order)]
     note = "A frozen layer has no gradient, so its row is empty. Layer 1 is nearest the input."
-    return [Picture("gradient by layer", panels, note, partial(charts.gradient_heat, layers, names=result.order))]
+    return [Picture("gradient by layer", panels, note, partial(gradient_heat, layers, names=result.order))]
 
 
 experiment_page(

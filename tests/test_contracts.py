@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any
@@ -11,15 +12,28 @@ import pytest
 import torch
 from torch import nn
 
-from workbench import Block, Clock, Remedy, house, registry
+from workbench import Block, Case, Clock, Remedy, house, registry
 from workbench.components import KINDS
+from workbench.errors import WorkbenchError
+from workbench.experiment import parse, resolve
 from workbench.param import Param
+from workbench.records import MemoryRecorder
 from workbench.stepping import has_modes, needs_closure
+from workbench.training.doctor import ask
+from workbench.training.loop import execute
+from workbench.training.network import Network
 
 known = registry.current()
 EVERY = [(kind, component) for kind in KINDS for component in known.all(kind)]
 PATIENCE = 12  # steps: some only look on at first
-DOWNLOADED = {"mnist"}  # data sets that are not there without a network
+PLACES = {  # where data sets lie that are not there without a network, or without one's own data
+    "mnist": "MNIST",
+    "fashion_mnist": "FashionMNIST",
+    "kmnist": "KMNIST",
+    "cifar10": "cifar-10-batches-py",
+    "image_folder": "images",
+    "table": "table.csv",
+}
 
 
 def of(kind: str, wanted: Callable[[Any], bool] = lambda component: True) -> Any:
@@ -186,20 +200,21 @@ def test_the_critical_rate_is_where_a_quadratic_starts_to_diverge(component: Any
 
 @of("activation")
 def test_an_activation_works_element_by_element_and_is_differentiable(component: Any) -> None:
-    torch.manual_seed(0)
-    module = make("activation", component)
-    assert isinstance(module, nn.Module)
-    module = module.double().eval()
-    x = torch.randn(4, 3, 2, dtype=torch.float64, requires_grad=True)
-    y = module(x)
-    assert y.shape == x.shape
-    assert torch.allclose(module(x.flatten()).reshape(x.shape), y)
-    y.sum().backward()
-    assert x.grad is not None
-    step = 1e-6
-    with torch.no_grad():
-        slope = (module(x + step) - module(x - step)) / (2 * step)
-    assert torch.allclose(x.grad, slope, atol=1e-5), "autograd and difference quotient"
+    for name, value in [("", None)] + [(param.name, value) for param in component.params for value in corners(param)]:
+        torch.manual_seed(0)
+        module = make("activation", component, **({name: value} if name else {}))
+        assert isinstance(module, nn.Module)
+        module = module.double().eval()
+        x = torch.randn(4, 3, 2, dtype=torch.float64, requires_grad=True)
+        y = module(x)
+        assert y.shape == x.shape
+        assert torch.allclose(module(x.flatten()).reshape(x.shape), y)
+        y.sum().backward()
+        assert x.grad is not None
+        step = 1e-6
+        with torch.no_grad():
+            slope = (module(x + step) - module(x - step)) / (2 * step)
+        assert torch.allclose(x.grad, slope, atol=1e-5), "autograd and difference quotient"
 
 
 @of("initializer")
@@ -220,22 +235,49 @@ def test_an_initializer_fills_in_place(component: Any, shape: tuple[int, ...]) -
         assert torch.isfinite(bias).all()
 
 
+@of("initializer", lambda component: component.finish)
+def test_an_initializer_that_looks_at_the_network_leaves_only_weights_behind(component: Any) -> None:
+    hidden = [Block(nn.Linear(6, 6), nn.Tanh(), norm=[nn.BatchNorm1d(6)], after=[nn.Dropout()]) for _ in range(4)]
+    hidden[1].residual, hidden[3].skip = True, 2
+    network = Network([*hidden, Block(nn.Linear(6, 3))])
+    settings, inputs = known.settings("initializer", component.name, {}), torch.randn(32, 6)
+    with torch.no_grad():
+        for layer in network.weight_layers:
+            component.factory(layer.module.weight, **settings)
+        kept = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+        drawn, given = torch.get_rng_state(), inputs.clone()
+        component.finish(network, inputs, **settings)
+    changed = {name for name, tensor in network.state_dict().items() if not torch.equal(tensor, kept[name])}
+    assert changed
+    assert changed <= {f"stages.{number}.layer.weight" for number in range(5)}
+    assert all(torch.isfinite(tensor).all() for tensor in network.state_dict().values())
+    assert torch.equal(drawn, torch.get_rng_state())
+    assert torch.equal(given, inputs)
+    assert network.training
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
+
+
 @of("schedule")
 @pytest.mark.parametrize("total", [1.0, 10.0, 1000.0])
 def test_a_schedule_gives_factors_that_are_finite_and_not_negative(component: Any, total: float) -> None:
     steps = 50
+    bumpy = tuple(2.0 + math.cos(index) for index in range(60))
     for name, value in [("", None)] + [(param.name, value) for param in component.params for value in corners(param)]:
-        factors = [
-            make(
-                "schedule",
-                component,
-                Clock(step, steps, total * step / steps, total),
-                **({name: value} if name else {}),
-            )
-            for step in range(steps + 1)
-        ]
-        assert all(math.isfinite(factor) and factor >= 0 for factor in factors)
-        assert factors[0] > 0, "a rate that begins small is a warm-up, and that is a remedy"
+        settings = {name: value} if name else {}
+        factors: dict[bool, list[float]] = {}
+        for told in (False, True):
+            factors[told] = [
+                make(
+                    "schedule",
+                    component,
+                    Clock(step, steps, total * step / steps, total, bumpy[:step] if told else ()),
+                    **settings,
+                )
+                for step in range(steps + 1)
+            ]
+            assert all(math.isfinite(factor) and factor >= 0 for factor in factors[told])
+            assert factors[told][0] > 0, "the first step would do nothing"
+        assert (factors[False] != factors[True]) == component.needs_losses, "it says truly whether it follows losses"
 
 
 @of("surface")
@@ -280,7 +322,7 @@ def test_a_surface_is_differentiable_and_flat_at_its_minima(component: Any) -> N
 
 @of("dataset")
 def test_a_dataset_hands_over_inputs_and_class_numbers(component: Any) -> None:
-    if component.name in DOWNLOADED and not (house.data() / "MNIST").is_dir():
+    if component.name in PLACES and not (house.data() / PLACES[component.name]).exists():
         pytest.skip(f"{component.name} is not in {house.data()}; set WORKBENCH_DATA to a folder that has it")
     settings = {k: v for k, v in known.settings("dataset", component.name, {}).items() if k != "classes" or v != ""}
     data = known.make("dataset", {"use": component.name} | settings, house.data())
@@ -299,14 +341,17 @@ def test_a_dataset_hands_over_inputs_and_class_numbers(component: Any) -> None:
 @of("model")
 @pytest.mark.parametrize("shape", [(12,), (1, 8, 8)], ids=str)
 def test_a_model_is_a_list_of_blocks_that_ends_in_logits(component: Any, shape: tuple[int, ...]) -> None:
-    blocks = make("model", component, shape, 7, nn.ReLU)
+    try:
+        blocks, refusal = make("model", component, shape, 7, nn.ReLU), ""
+    except WorkbenchError as error:
+        blocks, refusal = [], str(error)
+    if len(shape) == 1 and "reads pictures" in refusal:
+        return  # a model may want pictures, if it says so
+    assert not refusal
     assert all(isinstance(block, Block) for block in blocks)
     assert blocks[-1].activation is None, "logits are not squashed"
-    x = torch.randn(5, *shape)
-    for block in blocks:
-        for module in [*block.before, block.layer, *block.norm, block.activation, *block.after]:
-            x = module(x) if module is not None else x
-    assert x.shape == (5, 7)
+    said = Network(blocks)(torch.randn(5, *shape))
+    assert said.shape == (5, math.prod(shape) if component.reconstructs else 7)
     modules = [id(block.activation) for block in blocks if block.activation is not None]
     assert len(modules) == len(set(modules)), "each block has an activation of its own"
 
@@ -322,6 +367,46 @@ def test_a_remedy_does_something_and_keeps_its_settings(component: type[Remedy])
     assert set(changed) - {"needs_network"}, "a remedy that overrides nothing helps nobody"
     for other in component.clashes:
         assert isinstance(other, str)
+
+
+def trained(activation: str = "relu", **more: Any) -> Case:
+    """A short, healthy training as a rule is shown it."""
+    plain = {"dataset": "digits", "epochs": 2, "device": "cpu"}
+    base = {"activation": activation, "initializer": "kaiming_normal"}
+    [run] = resolve(parse({"kind": "training", "task": plain, "base": base}), known)
+    recorder = MemoryRecorder()
+    summary = execute(run, known, recorder)
+    tables = {"curve": recorder.table("curve"), "layers": recorder.table("layers")}
+    case = {"variant": "base", "seed": 0, "outcome": summary["outcome"], "steps": summary["steps"], "epochs": 2}
+    return Case(**case | {"live": False, "task": run.task, "base": run.base} | tables | more)
+
+
+@pytest.fixture(scope="module")
+def healthy() -> Case:
+    return trained()
+
+
+@of("rule")
+def test_a_rule_finds_nothing_in_a_healthy_training_and_leaves_its_records_alone(component: Any, healthy: Case) -> None:
+    before = healthy.curve.copy(), healthy.layers.copy()
+    assert ask(component, healthy, known) == []
+    assert healthy.curve.equals(before[0])
+    assert healthy.layers.equals(before[1])
+
+
+@of("rule")
+@pytest.mark.parametrize("outcome", ["", "stopped", "diverged"])
+def test_a_rule_bears_with_records_that_are_hardly_there(component: Any, healthy: Case, outcome: str) -> None:
+    """A run that has just begun, one without probes, one that broke at its first step."""
+    state = {"outcome": outcome, "live": not outcome, "steps": 0}
+    start = {"curve": healthy.curve.query("step == 0"), "layers": healthy.layers.query("step == 0")}
+    for tables in (start, start | {"layers": healthy.layers.iloc[:0]}, start | {"curve": healthy.curve.iloc[:1]}):
+        for diagnosis in ask(component, dataclasses.replace(healthy, **state | tables), known):
+            assert diagnosis.evidence.endswith(".")
+    broken = start["curve"].assign(loss=math.nan, grad_norm=math.nan)
+    ask(component, dataclasses.replace(healthy, **state | start | {"curve": broken}), known)
+    lost = {"curve": healthy.curve.assign(loss=math.nan), "layers": healthy.layers.assign(value=math.nan)}
+    ask(component, dataclasses.replace(healthy, **state | lost), known)
 
 
 @of("page")

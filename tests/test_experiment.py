@@ -393,8 +393,8 @@ def test_vary_crosses_keys_into_variants(known: registry.Registry) -> None:
         },
     )
     assert len(grid.variants) == 8
-    assert grid.variants[0].name == "lr 0.01, activation relu, remedies none, width 16"
-    assert grid.variants[7].name == "lr 0.1, activation sigmoid, remedies batch_norm + clip_norm, width 16"
+    assert grid.variants[0].name == "lr 0.01, relu, no remedies, width 16"
+    assert grid.variants[7].name == "lr 0.1, sigmoid, batch_norm + clip_norm, width 16"
     runs = resolve(grid, known)
     assert [run.base["optimizer"]["lr"] for run in runs] == [0.01] * 4 + [0.1] * 4
     assert {(run.task["model"]["depth"], run.task["model"]["width"]) for run in runs} == {(4, 16)}

@@ -614,5 +614,5 @@ def test_settings_go_in_one_pass(name, parameter):
 
 @pytest.mark.parametrize("name", ["lars", "muon"])
 def test_what_is_made_for_matrices_is_refused_on_a_surface(name):
-    with pytest.raises(WorkbenchError, match=f"'{name}' cannot descend on a surface: .* a point on a surface has 1"):
+    with pytest.raises(WorkbenchError, match=f"'{name}' does not work on a surface: .* a point on a surface has 1"):
         resolve(parse({"kind": "descent", "base": {"optimizer": name}}), known)

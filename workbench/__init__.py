@@ -11,9 +11,11 @@ from workbench.components import (
     Optimizer,
     Page,
     Remedy,
+    Rule,
     Schedule,
     Surface,
 )
+from workbench.diagnosis import Case, Cure, Diagnosis
 from workbench.errors import Unavailable
 from workbench.hookspecs import hookimpl
 from workbench.param import Param
@@ -24,15 +26,19 @@ __version__ = "0.1.0"
 __all__ = [
     "Activation",
     "Block",
+    "Case",
     "Clock",
+    "Cure",
     "Data",
     "Dataset",
+    "Diagnosis",
     "Initializer",
     "Model",
     "Optimizer",
     "Page",
     "Param",
     "Remedy",
+    "Rule",
     "Schedule",
     "Surface",
     "Unavailable",

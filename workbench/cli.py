@@ -21,7 +21,7 @@ import typer
 from workbench import __version__, house
 from workbench.cli_log import log_file, start_logging
 from workbench.cli_runs import resume, runs, stop
-from workbench.cli_work import complete, execute, leave, print_summary
+from workbench.cli_work import complete, execute, leave, print_effects, print_summary
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:  # torch, pandas and the workers take seconds: only the commands that need them import them
@@ -108,6 +108,8 @@ def run(
     write_records(work.records, out, format)
     (out / "experiment.toml").write_text(dumps(experiment), encoding="utf-8")
     print_summary(work.records["summary"])
+    if experiment.kind in ("training", "transfer") and len(experiment.variants) > 1:
+        print_effects(experiment, work.records)
     typer.echo(f"{len(jobs) - work.unfinished} of {len(jobs)} runs finished; records are in {out}")
     leave(work, "the same command without --again" if again else "the same command")
 

@@ -18,6 +18,7 @@ from workbench.words import runs as counted
 if TYPE_CHECKING:  # torch, pandas and the workers take seconds: only the commands that need them import them
     import pandas as pd
 
+    from workbench.experiment import Experiment
     from workbench.records import Records
     from workbench.runs import Bench, Job, Status
 
@@ -167,6 +168,16 @@ def complete(summary: pd.DataFrame, jobs: Sequence[Job], states: Sequence[Status
             own = label("summary", frame("summary", [row | {"message": status.message}]), job.run.variant, job.run.seed)
         rows.append(own)
     return pd.concat(rows, ignore_index=True)
+
+
+def print_effects(experiment: Experiment, records: Records) -> None:
+    """What differs between the variants, and what that changes."""
+    from workbench import registry
+    from workbench.training.effects_finding import effects_lines
+    from workbench.training.matrix import matrix
+
+    for line in effects_lines(matrix(experiment, registry.current(), records["summary"], records["curve"])):
+        typer.echo(line)
 
 
 def print_summary(summary: pd.DataFrame) -> None:

@@ -110,29 +110,46 @@ class Activation(Component):
 class Initializer(Component):
     """``factory(weight, **settings)`` fills ``weight`` (outputs, inputs, ...) in place.
 
-    Biases start at zero unless ``fill_bias(bias, weight)`` says otherwise.
+    Biases start at zero unless ``fill_bias(bias, weight)`` says otherwise. ``finish(network, inputs, **settings)``,
+    where there is one, is called once when every layer is filled: for what depends on the other layers or on the
+    first training batch.
     """
 
     kind: ClassVar[str] = "initializer"
 
     fill_bias: Callable[[Tensor, Tensor], Any] | None = None
+    finish: Callable[..., Any] | None = None
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Where a run is: ``step`` of ``steps``, and ``time`` of ``total`` (epochs in trainings, steps in descents)."""
+    """Where a run is: ``step`` of ``steps``, and ``time`` of ``total`` (epochs in trainings, steps in descents).
+
+    ``losses`` are the mean training losses of the epochs that are over; a descent has none.
+    """
 
     step: int
     steps: int
     time: float
     total: float
+    losses: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class Schedule(Component):
-    """``factory(clock, **settings) -> float``: what the learning rate is multiplied by at that time."""
+    """``factory(clock, **settings) -> float``: what the learning rate is multiplied by at that time.
+
+    ``needs_losses``: it follows ``clock.losses``, so it has nothing to go by on a surface.
+    """
 
     kind: ClassVar[str] = "schedule"
+
+    needs_losses: bool = False
+
+    @property
+    def off_surface(self) -> str:
+        """Why it cannot be used on a surface, or an empty text."""
+        return "it follows the loss from epoch to epoch, and a descent has no epochs" if self.needs_losses else ""
 
 
 @dataclass(frozen=True)
@@ -210,9 +227,14 @@ class Dataset(Component):
 
     Every data set has the setting ``classes`` besides its own: the bench keeps just those classes and
     numbers them anew from 0. One that makes its classes up declares a whole number ``classes`` itself.
+
+    ``fingerprint(folder, **settings) -> str``, for one that reads files which people change: a short text that
+    is another one when the files hold something else. Then they are read anew, and a run is another run.
     """
 
     kind: ClassVar[str] = "dataset"
+
+    fingerprint: Callable[..., str] | None = None
 
     def __post_init__(self) -> None:
         every = Param("classes", "", help="keep only these classes, like 0-4 or 1,3,5; empty keeps all")
@@ -220,12 +242,20 @@ class Dataset(Component):
             object.__setattr__(self, "params", (*self.params, every))
         super().__post_init__()
 
+    def held(self, folder: Path, reference: Mapping[str, Any]) -> str:
+        """The fingerprint of its files with these settings; empty for one whose files nobody changes."""
+        settings = {key: value for key, value in reference.items() if key != "use"}
+        return self.fingerprint(folder, **settings) if self.fingerprint is not None else ""
+
 
 @dataclass
 class Block:
     """One weight layer and what surrounds it, in forward order: before, layer, norm, activation, after.
 
-    ``residual`` adds the block's input to its output. The last block has no activation.
+    ``residual`` adds the block's input to its output where both have the same shape. ``skip`` = k adds, before the
+    activation, the input of the block k - 1 places before this one, so that the shortcut spans k weight layers;
+    it passes through ``shortcut`` if there is one. ``branch`` is what the block's own share passes through before
+    either sum, and is left out where nothing is added. The last block has no activation.
     """
 
     layer: nn.Module
@@ -234,6 +264,14 @@ class Block:
     norm: list[nn.Module] = field(default_factory=list)
     after: list[nn.Module] = field(default_factory=list)
     residual: bool = False
+    branch: list[nn.Module] = field(default_factory=list)
+    skip: int = 0
+    shortcut: nn.Module | None = None
+
+    def modules(self) -> list[nn.Module]:
+        """All that it is made of, in forward order."""
+        parts = (*self.before, self.layer, *self.norm, self.shortcut, self.activation, *self.after, *self.branch)
+        return [part for part in parts if part is not None]
 
 
 @dataclass(frozen=True)
@@ -241,10 +279,13 @@ class Model(Component):
     """``factory(shape, classes, activation, **settings) -> list[Block]``, nearest the input first.
 
     ``shape`` is that of one input without the batch, ``classes`` the number of outputs, and
-    ``activation()`` makes a new activation module.
+    ``activation()`` makes a new activation module. One that ``reconstructs`` gives back its own input as
+    (batch, numbers in an input) and is trained on the mean squared error; it has no accuracy.
     """
 
     kind: ClassVar[str] = "model"
+
+    reconstructs: bool = False
 
 
 class Remedy:
@@ -333,6 +374,16 @@ def rebuilt(value: Any) -> bool:
 
 
 @dataclass(frozen=True)
+class Rule(Component):
+    """``factory(case, **settings)`` looks at one training and returns what it finds: ``Diagnosis`` or several, or None.
+
+    A rule of the doctor: see ``workbench.Case`` for what it is shown.
+    """
+
+    kind: ClassVar[str] = "rule"
+
+
+@dataclass(frozen=True)
 class Page(Component):
     """A Streamlit script shown in the navigation; ``factory`` is its path, ``order`` its place."""
 
@@ -352,7 +403,7 @@ class Page(Component):
 
 AnyComponent = Component | type[Remedy]
 KINDS: dict[str, type] = {
-    c.kind: c for c in (Optimizer, Activation, Initializer, Remedy, Schedule, Surface, Dataset, Model, Page)
+    c.kind: c for c in (Optimizer, Activation, Initializer, Remedy, Schedule, Surface, Dataset, Model, Rule, Page)
 }
 
 

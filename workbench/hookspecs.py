@@ -14,6 +14,7 @@ from workbench.components import (
     Optimizer,
     Page,
     Remedy,
+    Rule,
     Schedule,
     Surface,
 )
@@ -60,6 +61,11 @@ def register_datasets(register: Callable[[Dataset], None]) -> None:
 @hookspec
 def register_models(register: Callable[[Model], None]) -> None:
     """Register models: lists of blocks from input to output."""
+
+
+@hookspec
+def register_rules(register: Callable[[Rule], None]) -> None:
+    """Register rules of the doctor: what is wrong with a training, and what may help."""
 
 
 @hookspec

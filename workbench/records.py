@@ -64,11 +64,24 @@ TABLES: dict[str, dict[str, str]] = {
     "layers": {
         "step": "int64",
         "layer": "str",
-        "index": "int64",  # 1 = nearest the input
+        "index": "int64",  # 1 = nearest the input; 0 = of the inputs, or of the network as a whole
         "statistic": "str",
         "value": "float64",
     },
-    "timing": {"step": "int64", "epoch": "float64", "seconds": "float64"},
+    "histograms": {  # of the entries' sizes, in bins of half a decade
+        "step": "int64",
+        "layer": "str",
+        "index": "int64",
+        "what": "str",  # "gradient" or "activation"
+        "bin": "float64",  # lower end, log10; -inf: exactly 0, inf: not finite
+        "count": "int64",
+    },
+    "timing": {  # with the seconds of the summary, all that may differ between identical runs
+        "step": "int64",
+        "epoch": "float64",
+        "seconds": "float64",
+        "probe_seconds": "float64",  # of them, those that went into measuring the layers
+    },
 }
 OUTCOMES = {
     "descent": ("converged", "slow", "oscillating", "stuck", "diverged"),

@@ -10,7 +10,9 @@ import pandas as pd
 import streamlit as st
 
 from workbench import __version__
-from workbench.charts import descent, training
+from workbench.charts import curves as lines
+from workbench.charts import descent
+from workbench.charts.training import Axis
 from workbench.errors import WorkbenchError
 from workbench.records import Records
 from workbench.runs import comparison, store
@@ -90,14 +92,13 @@ def curves(records: Records, names: list[str]) -> list[Picture]:
     if not names:
         return []
     with st.container(horizontal=True):
-        axes: tuple[training.Axis, ...] = ("epoch", "step")
+        axes: tuple[Axis, ...] = ("epoch", "step")
         by = st.segmented_control("x axis", axes, default="epoch", key="runs.by", required=True)
         log = st.toggle("log loss", value=True, key="runs.log")
-    panels = [
-        training.panel(curve, metric, by, 0.0, log and metric == "loss", names=names) for metric in ("loss", "accuracy")
-    ]
+    metrics: tuple[lines.Metric, ...] = ("loss", "accuracy") if lines.judged(curve) else ("loss",)
+    panels = [lines.panel(curve, metric, by, 0.0, log and metric == "loss", names=names) for metric in metrics]
     note = "Thin: training batches. Thick: test split. A cross marks where a run diverged."
-    return [Picture("loss and accuracy", panels, note, partial(training.curves, curve, by, 0.0, log, names=names))]
+    return [Picture("loss and accuracy", panels, note, partial(lines.curves, curve, by, 0.0, log, names=names))]
 
 
 def values(records: Records, entries: Sequence[Entry], named: Mapping[str, str]) -> list[Picture]:

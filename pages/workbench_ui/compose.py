@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import streamlit as st
 
-from workbench import Param, registry
+from workbench import registry
 from workbench.capabilities import capabilities
 from workbench.charts.style import variant_colors
-from workbench.experiment import BASES, SCRATCH, SURFACES, TASKS, Experiment, dump, parse, spell
+from workbench.experiment import BASES, SCRATCH, SURFACES, TASKS, Experiment, dump, parse
 from workbench_ui import state, variants
 from workbench_ui.compose_axes import draw_sweep, draw_tune
 from workbench_ui.compose_surface import by_lot, draw_hosted, draw_seeds, draw_start, usual_start
 from workbench_ui.compose_variant import draw_variant
+from workbench_ui.compose_vary import KINDS, draw_vary
 from workbench_ui.param_widget import param_widget
 
 Plain = dict[str, Any]
-KINDS = {"source": "dataset"}  # keys whose component is of a kind with another name
 HOSTED = {"surface": "Domain and noise"}  # what the settings are called that the bench itself obeys
 FIRST = ("surface", "start", "steps", "dataset", "source", "model", "epochs", "batch_size", "labels_per_class")
 HELP = {
@@ -26,6 +26,8 @@ HELP = {
     "epochs": "times through the training data; 0 only measures the untrained network",
     "batch_size": "samples in one step",
     "normalize": "shift and scale the inputs to mean 0 and standard deviation 1",
+    "probes": "what is measured in every layer while it trains: nothing, the statistics, or all, which costs most",
+    "device": "where it is trained; auto takes the fastest there is",
     "source": "what the network is trained on first",
     "source_epochs": "epochs of training on the source; 0 takes as many as on the target",
     "labels_per_class": "how many labelled samples of each class the target has; 0 takes all",
@@ -133,6 +135,8 @@ class Composer:
         if name == "steps" and value <= 500:
             return st.slider(label, 1, 500, value, key=key, help=tip)
         field = TASKS[self.kind].model_fields[name]
+        if choices := get_args(field.annotation) if isinstance(value, str) else ():
+            return st.selectbox(label, choices, choices.index(value), key=key, help=tip)
         low = next((getattr(m, "ge", None) for m in field.metadata if getattr(m, "ge", None) is not None), None)
         if isinstance(value, float):
             return st.number_input(label, 0.0, None, value, format="%.6g", key=key, help=tip)
@@ -172,46 +176,6 @@ class Composer:
                 made[name] = self.reference(name, name, value, f"base.{name}")
         return made
 
-    def draw_vary(self) -> None:
-        """Take one key and several values, and make the variants."""
-        with st.popover("Vary a thing", icon=":material/tune:", width="stretch"):
-            axes = self.axes()
-            key = st.selectbox("What", list(axes), key=f"{self.prefix}.vary.key")
-            kind, param = axes[key]
-            values: list[Any] | None
-            if param is None:
-                values = st.multiselect("Values", self.known.names(kind), key=f"{self.prefix}.vary.{key}")
-            else:
-                text = st.text_input(
-                    "Values", key=f"{self.prefix}.vary.{key}", placeholder="0.01, 0.1, 1", help=param.allowed
-                )
-                values = numbers(text, param)
-            st.caption("Makes one variant for each value; the variants there are now can be had back with Undo.")
-            st.button(
-                "Make the variants",
-                disabled=not values,
-                on_click=variants.make_variants,
-                args=(self.page, key, values),
-                key=f"{self.prefix}.vary.make",
-                type="primary",
-            )
-
-    def axes(self) -> dict[str, tuple[str, Param | None]]:
-        """Everything that can be varied: components, their settings, numbers of the task."""
-        found: dict[str, tuple[str, Param | None]] = {}
-        for prefix, settings in (("", self.base), ("task.", self.task)):
-            for name, value in settings.items():
-                kind = KINDS.get(name, name)
-                if isinstance(value, dict) and value["use"] != SCRATCH:
-                    if kind in self.known.names(kind) or value["use"] in self.known.names(kind):
-                        found[f"{prefix}{name}"] = (kind, None)
-                        params = self.known.get(kind, value["use"]).params
-                        for param in (each for each in params if not isinstance(each.default, tuple)):
-                            found[f"{prefix}{name}.{param.name}"] = (kind, param)
-                elif isinstance(value, int | float) and not isinstance(value, bool):
-                    found[f"{prefix}{name}"] = (name, Param(name, value))
-        return found
-
 
 def compose(page: str, plain: Plain) -> Plain:
     """Draw the whole panel and return the experiment that the widgets describe."""
@@ -250,22 +214,6 @@ def compose(page: str, plain: Plain) -> Plain:
         st.button("Add", icon=":material/add:", on_click=variants.add, args=(page,), key=f"{composer.prefix}.add")
         if f"{page}.undo" in st.session_state:
             st.button("Undo", icon=":material/undo:", on_click=state.undo, args=(page,), key=f"{composer.prefix}.undo")
-    composer.draw_vary()
+    draw_vary(composer)
     made["variants"] = drawn
     return {key: value for key, value in made.items() if value not in ("", [], {}, None)}
-
-
-def numbers(text: str, param: Param) -> list[Any] | None:
-    """Values typed as ``0.01, 0.1, 1``, each checked against the Param; None while they are not all right."""
-    made: list[Any] = []
-    for piece in filter(None, (piece.strip() for piece in text.split(","))):
-        try:
-            if isinstance(param.default, bool):
-                value: Any = {"true": True, "false": False}[piece.lower()]
-            else:
-                value = piece if isinstance(param.default, str) else float(piece)
-            made.append(param.check(value))
-        except (ValueError, KeyError):
-            st.caption(f":red[{spell(piece)} is not allowed; allowed: {param.allowed}]")
-            return None
-    return list(dict.fromkeys(made))

@@ -81,8 +81,11 @@ def open_experiment(experiment: Experiment) -> str:
 
 
 def go(page: str) -> None:
-    """Switch to a page by its name in the registry."""
-    st.switch_page(st.Page(registry.current().get("page", page).factory, url_path=page))
+    """Switch to a page by its name in the registry.
+
+    Without ``query_params`` Streamlit refuses where settings are bound to the address: it would have to clear them.
+    """
+    st.switch_page(st.Page(registry.current().get("page", page).factory, url_path=page), query_params={})
 
 
 def open_file(name: str, content: bytes) -> str:

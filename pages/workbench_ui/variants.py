@@ -58,10 +58,10 @@ def remove(page: str, index: int) -> None:
     state.replace(page, plain)
 
 
-def make_variants(page: str, key: str, values: list[Any]) -> None:
-    """Replace the variants by one for each value."""
+def make_variants(page: str, axes: dict[str, list[Any]]) -> None:
+    """Replace the variants by one for each combination of values."""
     try:
-        state.replace(page, dump(vary(parse(st.session_state[f"{page}.plain"]), {key: values})))
+        state.replace(page, dump(vary(parse(st.session_state[f"{page}.plain"]), axes)))
     except WorkbenchError as error:
         st.session_state[f"{page}.notice"] = str(error)
 

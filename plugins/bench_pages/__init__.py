@@ -14,6 +14,12 @@ ROWS = (
     ("tuning", "Tuning", ":material/tune:", "Each optimizer at its best: the same number of trials for all."),
     ("training", "Training", ":material/model_training:", "Networks that learn or fail, with every layer's gradient."),
     ("transfer", "Transfer", ":material/sync_alt:", "What is gained by starting from a trained network."),
+    (
+        "basics",
+        "Basics",
+        ":material/school:",
+        "Small lessons: the arithmetic of gradients, written out and moved with a slider.",
+    ),
     ("runs", "Runs", ":material/list_alt:", "What runs, waits and ran: compare, stop, resume, delete."),
     ("plugins", "Plugins", ":material/extension:", "What is loaded, from where, and what went wrong."),
 )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from torch import nn
 
-from workbench import Block, Param, Remedy
+from workbench import Param
 
-NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+from .norm import Norm, others
 
 
-class BatchNorm(Remedy):
+class BatchNorm(Norm):
     """Give every unit mean 0 and variance 1 over the batch, before its activation."""
 
     name = "batch_norm"
@@ -20,20 +20,11 @@ class BatchNorm(Remedy):
         Param("momentum", 0.1, low=0.0, high=1.0, help="share of the newest batch in the running mean and variance"),
         Param("eps", 1e-5, low=1e-12, high=1.0, scale="log", help="added to the variance before the root"),
     )
+    clashes = others("batch_norm")
     momentum: float
     eps: float
 
-    def edit_blocks(self, blocks: list[Block]) -> list[Block]:
-        """Put a norm behind every weight layer that has an activation, so not behind the last."""
-        for block in blocks:
-            if block.activation is not None:
-                block.norm.append(self.norm(block.layer))
-        return blocks
-
-    def norm(self, layer: nn.Module) -> nn.Module:
-        """The norm for a layer's outputs; ``TypeError`` for layers other than Linear and Conv."""
-        if isinstance(layer, nn.Linear):
-            return nn.BatchNorm1d(layer.out_features, eps=self.eps, momentum=self.momentum)
-        if isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d):
-            return NORMS[len(layer.kernel_size)](layer.out_channels, eps=self.eps, momentum=self.momentum)
-        raise TypeError(f"cannot tell how many outputs {type(layer).__name__} has; use Linear or Conv layers")
+    def norm(self, count: int, axes: int) -> nn.Module:
+        """Over the batch, and over the places of a channel."""
+        kind = (nn.BatchNorm1d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)[axes]
+        return kind(count, eps=self.eps, momentum=self.momentum)

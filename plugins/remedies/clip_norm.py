@@ -16,7 +16,12 @@ class ClipNorm(Remedy):
     title = "Gradient clipping by norm"
     equation = r"g \leftarrow g \cdot \min\!\left(1, \frac{c}{\lVert g \rVert + 10^{-6}}\right)"
     reference = "Pascanu, Mikolov, Bengio 2012, arXiv:1211.5063"
-    params = (Param("max_norm", 1.0, low=1e-6, high=1e6, scale="log", help="the largest length c that is let through"),)
+    params = (
+        Param(
+            "max_norm", 1.0, low=1e-6, high=1e6, scale="log", help="the largest length c that is let through",
+            search=(0.01, 100.0),
+        ),
+    )  # fmt: skip
     max_norm: float
 
     def before_step(self, parameters: Sequence[Tensor], clock: Clock) -> None:

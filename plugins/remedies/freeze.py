@@ -33,10 +33,9 @@ class Freeze(Remedy):
         if self.layers and not frozen:
             raise ValueError(f"layers = {self.layers} freezes nothing: the network has {len(blocks)} layers")
         for block in frozen:
-            for part in (*block.before, block.layer, *block.norm, block.activation, *block.after):
-                if part is not None:
-                    for module in part.modules():
-                        hold(module)
+            for part in block.modules():
+                for module in part.modules():
+                    hold(module)
 
 
 def hold(module: nn.Module) -> None:

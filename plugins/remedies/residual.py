@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from workbench import Block, Remedy
 
+from .shortcuts import mark_residual
+
 
 class Residual(Remedy):
     """Add the input of a block to its output, wherever both have the same shape."""
@@ -14,7 +16,6 @@ class Residual(Remedy):
     reference = "He, Zhang, Ren, Sun 2015, arXiv:1512.03385"
 
     def edit_blocks(self, blocks: list[Block]) -> list[Block]:
-        """Mark every block but the last; the network adds where the shapes allow."""
-        for block in blocks[:-1]:
-            block.residual = True
+        """Mark every block but the last; ``ValueError`` for a model with shortcuts of its own, or without room."""
+        mark_residual(blocks)
         return blocks

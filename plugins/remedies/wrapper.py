@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
+
+from workbench import needs_closure
 
 
 class Wrapper(torch.optim.Optimizer):
@@ -60,6 +63,34 @@ class Wrapper(torch.optim.Optimizer):
             return getattr(self.inner, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
+    def need_rates(self) -> None:
+        """Raise ``TypeError`` for an optimizer without a learning rate."""
+        if any("lr" not in group for group in self.param_groups):
+            raise TypeError(f"it goes by the learning rate, and {type(self.core).__name__} has none; use another")
+
+    def need_one_place(self) -> None:
+        """Raise ``TypeError`` for an optimizer that keeps two sets of weights (``train()`` and ``eval()``)."""
+        if hasattr(self.inner, "train") and hasattr(self.inner, "eval"):
+            raise TypeError(f"{type(self.core).__name__} keeps two sets of weights of its own; use another")
+
     def moving(self) -> list[torch.Tensor]:
         """The parameters that have a gradient."""
         return [p for group in self.param_groups for p in group["params"] if p.grad is not None]
+
+
+def innermost(
+    optimizer: torch.optim.Optimizer, wrap: Callable[[torch.optim.Optimizer], Wrapper]
+) -> torch.optim.Optimizer:
+    """Put a wrapper directly around the optimizer itself, inside all others: so their order in the list is no matter.
+
+    Raises ``TypeError`` for an optimizer that evaluates the loss as often as it likes: what changes single steps or
+    gradients would mislead it.
+    """
+    if isinstance(optimizer, Wrapper):
+        optimizer.inner = innermost(optimizer.inner, wrap)
+        return optimizer
+    if needs_closure(optimizer):
+        raise TypeError(
+            f"it works step by step, and {type(optimizer).__name__} asks for several gradients; use another"
+        )
+    return wrap(optimizer)

@@ -14,7 +14,7 @@ from workbench.experiment import dump, parse, resolve
 from workbench.runs import Lane
 from workbench.runs.job import plan
 from workbench_ui.bench import open_bench
-from workbench_ui.compose import numbers
+from workbench_ui.compose_vary import numbers
 from workbench_ui.state import lesson, lessons
 
 Visit = Callable[..., AppTest]

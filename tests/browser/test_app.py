@@ -57,6 +57,7 @@ def charts(page):
         ("rates", ""),
         ("training", ""),
         ("transfer", ""),
+        ("basics", "Basics"),
         ("runs", "Runs"),
         ("plugins", "Plugins"),
     ],

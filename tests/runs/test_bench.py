@@ -8,16 +8,18 @@ import signal
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+from distributed import Future
 from waiting import until
 
 from workbench import registry
 from workbench.errors import WorkbenchError
 from workbench.experiment import loads
 from workbench.records import MemoryRecorder
-from workbench.runs import Bench, Job, Lane, shelf, store, worker
+from workbench.runs import Bench, Job, Lane, dispatcher, shelf, store, worker
 from workbench.runs.dispatcher import DEAF
 from workbench.runs.job import plan
 
@@ -331,3 +333,50 @@ def test_a_run_whose_worker_still_starts_is_paused_at_once(home: Path) -> None:
         cold.submit([job])
         cold.wait([job])
         assert cold.status(job).state == "finished"
+
+
+FOUR = 'kind = "training"\nseeds = [71, 72, 73, 74]\n[task]\nepochs = 1\n'
+
+
+def test_runs_whose_end_nobody_tells_do_not_keep_their_places(
+    bench: Bench, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher, "OVERLOOKED", 0.2)
+    tell, silent = Future.add_done_callback, [True, True]
+    monkeypatch.setattr(Future, "add_done_callback", lambda own, call: silent.pop() if silent else tell(own, call))
+    work = jobs(FOUR)
+    bench.submit(work)
+    until(lambda: not any(bench.status(job).live for job in work))
+    assert [bench.status(job).state for job in work] == ["finished"] * 4
+    assert not silent
+
+
+def test_runs_whose_end_cannot_be_written_do_not_keep_their_places(
+    bench: Bench, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish, broken = bench._finished, ["one", "two"]
+
+    def finished(task: Any, future: Any) -> None:
+        if broken:
+            broken.pop()
+            raise OSError("no such disk")
+        finish(task, future)
+
+    def unreadable(run_id: str) -> Any:
+        raise OSError("no such disk")
+
+    monkeypatch.setattr(bench, "_finished", finished)
+    ended = bench._ended
+
+    def end(task: Any, future: Any) -> None:
+        with monkeypatch.context() as patch:
+            if broken:
+                patch.setattr(bench, "_status", unreadable)
+            ended(task, future)
+
+    monkeypatch.setattr(bench, "_ended", end)
+    work = jobs(FOUR)
+    bench.submit(work)
+    until(lambda: not any(store.read_status(job.id).live for job in work))
+    assert not broken
+    assert not bench._at_work

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import pytest
 import torch
 
 from workbench import Data, registry
 from workbench.errors import ExperimentError, WorkbenchError
+from workbench.experiment import loads, resolve
 from workbench.training import data as module
 from workbench.training.data import check, few_labels, load, normalize, parse_classes, prepare
 
@@ -102,3 +106,24 @@ def test_what_a_data_set_hands_over_is_checked(change, words):
         check(Data(**(good | change)))
     with pytest.raises(TypeError, match=r"returns workbench\.Data"):
         check((1, 2))
+
+
+def test_a_file_that_has_changed_is_read_anew_and_makes_another_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_DATA", str(tmp_path))
+    known, table = registry.current(), tmp_path / "table.csv"
+    text = 'kind = "training"\n[task]\ndataset = "table"\n'
+    ids, inputs = [], []
+    for first in ("1", "3"):
+        table.write_text(f"a,kind,split\n{first},x,train\n2,y,train\n1,x,test\n")
+        os.utime(table, ns=(int(first), int(first)))  # as long as before, and clocks of file systems tick slowly
+        monkeypatch.setattr(sys.modules["workbench.experiment.resolve"], "_held", {})
+        [run] = resolve(loads(text), known)
+        ids.append(run.id(known))
+        inputs.append(prepare(run.task, 0, known).train_x.tolist())
+    assert ids[0] != ids[1]
+    assert inputs == [[[-1], [1]], [[1], [-1]]]
+    table.unlink()
+    [run] = resolve(loads(text), known)
+    assert len(run.id(known)) == len(ids[0]), "the run itself says that there is no file"
+    with pytest.raises(WorkbenchError, match=r"'table\.csv' is not in the data folder"):
+        prepare(run.task, 0, known)

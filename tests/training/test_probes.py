@@ -14,16 +14,9 @@ from torch.nn import functional
 from workbench import Block
 from workbench.records import MemoryRecorder
 from workbench.training.network import Network
-from workbench.training.probes import (
-    STATISTICS,
-    Probe,
-    activation_correlation,
-    dead_fraction,
-    norm,
-    probe_steps,
-    saturated_fraction,
-    slope,
-)
+from workbench.training.probes import STATISTICS, Probe, curvature_steps, norm, probe_steps
+from workbench.training.probes.slopes import slope
+from workbench.training.probes.statistics import Activations, activation_correlation
 
 
 def test_the_steps_to_measure():
@@ -34,8 +27,17 @@ def test_the_steps_to_measure():
     assert steps[0] == 0
     assert steps[-1] == 4689
     assert 30 <= len(steps) <= 42
+    assert len(probe_steps(469)) <= 469 / 15  # measuring is to stay a small part of a short run, too
     assert max(b - a for a, b in pairwise(steps)) <= 4690 / 20 + 1
     assert {1, 2, 4} <= set(steps)
+
+
+def test_the_steps_for_what_is_dear():
+    for steps in (0, 1, 7, 469, 4690):
+        dear = curvature_steps(steps)
+        assert dear <= probe_steps(steps)
+        assert {0, max(steps - 1, 0)} <= dear
+        assert len(dear) <= 8
 
 
 def measured() -> tuple[Network, torch.Tensor, torch.Tensor, dict[tuple[int, str], float]]:
@@ -115,23 +117,44 @@ def test_slopes_come_from_the_activation_itself():
     assert torch.equal(torch.rand(2), expected)
 
 
+def said(layer: nn.Module, *uses: tuple[torch.Tensor, torch.Tensor | None]) -> dict[str, float]:
+    activations = Activations(layer)
+    for h, slopes in uses:
+        activations.add(h, slopes)
+    return {name: float(value) for name, value in activations.statistics().items()}
+
+
 def test_fractions_count_what_they_say():
     slopes = torch.tensor([[0.0, 0.0, 1.0, 0.005], [0.0, 0.5, 1.0, -0.5]])
-    assert dead_fraction(slopes) == 0.25
-    assert saturated_fraction(slopes) == 0.5
+    found = said(nn.Linear(4, 4), (torch.ones(2, 4), slopes))
+    assert found["dead_fraction"] == 0.25
+    assert found["saturated_fraction"] == 0.5
     channels = torch.zeros(2, 2, 3, 3)
     channels[1, 1, 2, 2] = 1
-    assert dead_fraction(channels) == 0.5
+    assert said(nn.Conv2d(1, 2, 3), (channels, channels))["dead_fraction"] == 0.5
+
+
+def test_units_of_a_linear_layer_are_its_last_dimension():
+    slopes = torch.zeros(5, 7, 4)  # (batch, time, units)
+    slopes[:, 3, 1:] = 1
+    assert said(nn.Linear(2, 4), (slopes, slopes))["dead_fraction"] == 0.25
+
+
+def test_a_layer_that_says_the_same_of_everything():
+    found = said(nn.Linear(3, 4), (torch.full((6, 4), 0.7), None))
+    assert found["activation_std"] == 0
+    assert math.isnan(found["activation_correlation"])
 
 
 def test_correlations_at_their_ends():
-    assert activation_correlation(torch.arange(6.0).repeat(4, 1)) == pytest.approx(1)
+    assert activation_correlation(torch.arange(6.0).double().repeat(4, 1)) == pytest.approx(1)
     opposite = torch.tensor([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]])
     assert activation_correlation(opposite) == pytest.approx(1)
     assert activation_correlation(torch.tensor([[1.0, 0, -1, 0], [0.0, 1, 0, -1]])) == pytest.approx(0)
     assert math.isnan(activation_correlation(torch.ones(4, 3)))
     assert math.isnan(activation_correlation(torch.ones(1, 3)))
-    assert activation_correlation(torch.cat([torch.randn(128, 9), torch.full((50, 9), math.nan)])) < 1
+    first = torch.cat([torch.randn(64, 9), torch.full((50, 9), math.nan)])  # the first 64 samples count
+    assert said(nn.Linear(9, 9), (first, None))["activation_correlation"] < 1
 
 
 def test_norms_do_not_vanish_in_single_precision():
@@ -140,14 +163,26 @@ def test_norms_do_not_vanish_in_single_precision():
     assert norm(tiny) == pytest.approx(2e-30)
     assert norm(torch.full((4,), 1e30)) == pytest.approx(2e30)
     assert math.isnan(norm(torch.tensor([1.0, math.nan])))
+    assert norm(torch.zeros(3)) == 0
+    assert norm(torch.tensor([])) == 0
+    assert norm(torch.full((3_000_000,), 0.1)) == pytest.approx(0.1 * math.sqrt(3e6), rel=1e-6)
+    assert norm(torch.randn(50, 40).T[::3]) > 0  # not contiguous
+
+
+@pytest.mark.parametrize("scale", [1e-25, 1e-14, 1e-11, 1.0, 1e14, 1e25])
+def test_norms_agree_with_double_precision_at_every_size(scale):
+    values = torch.randn(7, 90, generator=torch.Generator().manual_seed(0)) * scale
+    assert norm(values) == pytest.approx(float(values.double().square().sum().sqrt()), rel=1e-6)
 
 
 def test_what_is_not_computed_has_no_row(bench):
     task = {"model": {"use": "mlp", "depth": 2, "width": 8}, "epochs": 1}
     layers = bench.train(task, {"remedies": [{"use": "freeze", "layers": 2}]})[1].table("layers")
     seen = layers.groupby("index").statistic.agg(set)
-    assert seen[3] == set(STATISTICS)
-    assert seen[1] == seen[2] == set(STATISTICS) - {"weight_grad_norm", "signal_grad_norm"}
+    foreseen = {"theory_second_moment", "theory_signal_norm"}
+    assert seen[3] == set(STATISTICS) | foreseen
+    missing = {"weight_grad_norm", "signal_grad_norm", "theory_signal_norm"}
+    assert seen[1] == seen[2] == (set(STATISTICS) | foreseen) - missing
     assert (layers.query("index < 3 and statistic == 'update_ratio'").value == 0).all()
 
 
@@ -180,7 +215,7 @@ def untrained(bench, depth: int = 12, width: int = 512, **base) -> dict[str, np.
         "batch_size": 1024,
     }
     layers = bench.train(task, base)[1].table("layers")
-    wide = layers.pivot(index="index", columns="statistic", values="value").sort_index()
+    wide = layers.query("index > 0").pivot(index="index", columns="statistic", values="value").sort_index()
     return {name: wide[name].to_numpy()[:depth] for name in wide}
 
 

@@ -10,8 +10,10 @@ from typing import Any
 
 from workbench.errors import ExperimentError
 from workbench.experiment.explain import show, tidy
-from workbench.experiment.spec import Experiment, as_reference
+from workbench.experiment.spec import BASES, TASKS, Experiment, as_reference
 from workbench.experiment.text import dump, parse
+
+MOST_VARIANTS = 500
 
 
 def vary(experiment: Experiment, axes: Mapping[str, Iterable[Any]]) -> Experiment:
@@ -22,14 +24,14 @@ def vary(experiment: Experiment, axes: Mapping[str, Iterable[Any]]) -> Experimen
     ``ExperimentError`` when a key does not exist or a value does not fit it.
     """
     grid = {key: list(values) for key, values in axes.items()}
-    if math.prod(len(values) for values in grid.values()) > 500:
-        raise ExperimentError("vary: more than 500 variants; take fewer keys or values")
+    if math.prod(len(values) for values in grid.values()) > MOST_VARIANTS:
+        raise ExperimentError(f"vary: more than {MOST_VARIANTS} variants; take fewer keys or values")
     variants: list[dict[str, Any]] = []
     for values in itertools.product(*grid.values()) if grid else ():
         changes: dict[str, Any] = {}
-        for key, value in zip(grid, values, strict=True):
-            put(changes, key, value)
-        name = ", ".join(f"{key.rsplit('.', 1)[-1]} {spell(value)}" for key, value in zip(grid, values, strict=True))
+        for key, value in sorted(zip(grid, values, strict=True), key=lambda pair: pair[0].count(".")):
+            put(changes, key, value)  # a component before its settings, in whichever order they were given
+        name = ", ".join(called(experiment.kind, key, value) for key, value in zip(grid, values, strict=True))
         variants.append(changes | {"name": unused(name, [variant["name"] for variant in variants])})
     return parse(dump(experiment) | {"variants": [{"name": v.pop("name"), **v} for v in variants]}, "vary")
 
@@ -43,6 +45,21 @@ def put(changes: dict[str, Any], key: str, value: Any) -> None:
             raise ExperimentError(f"vary: {step} in {show(key)} has no settings; name the key alone")
         changes = changes[step]
     changes[last] = deepcopy(value)
+
+
+def called(kind: str, key: str, value: Any) -> str:
+    """A value as it stands in a variant's name: components speak for themselves, numbers need their key.
+
+    ``mlp``, ``batch_norm + clip_norm``, ``no remedies``, ``lr 0.01``, ``source none``.
+    """
+    spelled = spell(value)
+    if key == "remedies":
+        return spelled if value else "no remedies"
+    owner, _, last = key.rpartition(".")
+    model = TASKS[kind] if owner == "task" else None if owner else BASES[kind]
+    field = model.model_fields.get(last) if model else None
+    component = field is not None and isinstance(field.default, dict) and spelled != "none"
+    return spelled if component else f"{last} {spelled}"
 
 
 def unused(name: str, taken: list[str]) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
 
+from workbench import house
+from workbench.components import Dataset
 from workbench.errors import ExperimentError, UnknownComponent, allowed_names
 from workbench.experiment.axes import complete_axis, tuned
 from workbench.experiment.explain import explain, spell_key
@@ -27,6 +30,25 @@ from workbench.experiment.spec import (
 )
 from workbench.experiment.spec import Fork as ForkSpec
 from workbench.registry import Registry, SettingError
+
+_held: dict[str, tuple[float, str]] = {}
+
+
+def held(reference: Mapping[str, Any], registry: Registry) -> str:
+    """What the files of a data set hold; empty where nobody changes them, or when they are not there: the run says so.
+
+    Looked at once a second at most, since a page asks for the ids of a hundred runs at a time.
+    """
+    component: Dataset = registry.get("dataset", reference["use"])
+    if component.fingerprint is None:
+        return ""
+    key, now = repr((str(house.data()), sorted(reference.items()))), time.monotonic()
+    if key not in _held or now - _held[key][0] > 1:
+        try:
+            _held[key] = (now, component.held(house.data(), reference))
+        except Exception:  # a plugin's, or a file that is not there
+            _held[key] = (now, "")
+    return _held[key][1]
 
 
 @dataclass(frozen=True)
@@ -74,6 +96,10 @@ class Run:
             "plugins": sorted(plugins),
             "versions": versions(),
         }
+        if data := sorted(
+            filter(None, (held(ref, registry) for kind, ref in self.all_references() if kind == "dataset"))
+        ):
+            content["data"] = data
         return digest(content)[:16]
 
     def content(self) -> dict[str, Any]:
@@ -169,11 +195,12 @@ def resolve_variant(experiment: Experiment, variant: Variant, registry: Registry
             task[key] = complete(registry, key, task[key], place)
     if kind in SURFACES:
         task["start"] = complete_start(task, registry, place)
-        if reason := registry.get("optimizer", base["optimizer"]["use"]).off_surface:
-            raise ExperimentError(
-                f"{place}: optimizer {base['optimizer']['use']!r} cannot descend on a surface: {reason}; "
-                "choose another, or train a network with it"
-            )
+        for key in ("optimizer", "schedule"):
+            if reason := registry.get(key, base[key]["use"]).off_surface:
+                raise ExperimentError(
+                    f"{place}: {key} {base[key]['use']!r} does not work on a surface: {reason}; choose another, or "
+                    "train a network with it"
+                )
     check_remedies(base["remedies"], registry, kind, place)
     sweep = complete_sweep(experiment.sweep, base, task, registry, place) if experiment.sweep else None
     tune = complete_tune(experiment.tune, base, registry, place) if experiment.tune else None
@@ -181,7 +208,7 @@ def resolve_variant(experiment: Experiment, variant: Variant, registry: Registry
     if kind == "transfer" and task["source"]["use"] != SCRATCH:
         original = {key: complete(registry, key, common[key], place) for key in ("optimizer", "schedule")}
         kept = [ref for ref in base["remedies"] if registry.get("remedy", ref["use"]).pretraining]
-        source_task = {key: task[key] for key in ("model", "batch_size", "normalize")}
+        source_task = {key: task[key] for key in ("model", "batch_size", "normalize", "probes", "device")}
         source_task |= {"dataset": task["source"], "epochs": task["source_epochs"] or task["epochs"]}
         source = Run("training", "source", seed, source_task, base | original | {"remedies": kept})
         run = replace(run, source=source)
@@ -228,7 +255,7 @@ def check_remedies(remedies: list[dict[str, Any]], registry: Registry, kind: str
                 raise ExperimentError(f"{place}: remedies: {name!r} and {other!r} clash; use one of them")
         if kind in SURFACES and remedy.needs_network():
             raise ExperimentError(
-                f"{place}: remedies: {name!r} changes a network, and a surface has none; remove it or train"
+                f"{place}: remedies: {name!r} needs a network, and a surface has none; remove it or train"
             )
 
 

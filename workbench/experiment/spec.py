@@ -61,6 +61,8 @@ class TrainingTask(Strict):
     epochs: int = Field(3, ge=0, le=10_000)
     batch_size: int = Field(128, ge=1, le=1_000_000)
     normalize: bool = False
+    probes: Literal["off", "light", "full"] = "light"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
 
 class TransferTask(TrainingTask):

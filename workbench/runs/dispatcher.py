@@ -29,6 +29,7 @@ DEAF = 5.0  # seconds after which a run that does not react to Stop or Pause los
 TICK = 0.5  # seconds between looks at what runs and waits
 LEAVE = 10.0  # seconds that runs on a cluster get for a last checkpoint when the bench is closed
 ANSWER = 30.0  # seconds for what a worker says at the end of a run
+OVERLOOKED = 60.0  # seconds that a run may be over before somebody looks why nothing was said: a last fetch takes long
 AHEAD = 2  # runs sent to a cluster beyond its workers, so that an adaptive one knows that it should grow
 
 
@@ -41,6 +42,7 @@ class Task:
     attempt: str  # the workers' scheduler, too, knows it under this name
     future: Future[Any] | None = None
     asked: float = 0.0  # when it was asked to end
+    done: float = 0.0  # when it was first seen to be over
     given_up: bool = False  # it did not react, and its worker is being ended
     source: Job | None = field(init=False)  # as it is named now: by and by a plugin may be gone
 
@@ -126,6 +128,7 @@ class Dispatcher:
                 self._follow()
                 self._dispatch()
                 self._give_up()
+                self._overlooked()
                 said = ""
             except Exception as error:  # nothing may end this thread
                 if (news := describe(error)) != said and not self._closed:  # a scheduler that is gone is one warning
@@ -232,9 +235,11 @@ class Dispatcher:
                 self._end(task, "failed", f"the worker could not begin: {describe(future.exception())}")
         except Exception as error:
             log.warning("run %s: %s", run_id, describe(error))
-            if self._status(run_id).live and run_id not in self._queue:
-                self._end(task, "failed", describe(error))
-        self._over(task)
+            with suppress(Exception):  # whatever cannot be written now, its place must become free
+                if self._status(run_id).live and run_id not in self._queue:
+                    self._end(task, "failed", describe(error))
+        finally:
+            self._over(task)
         with suppress(store.StoreError):  # what was set aside comes back at the next try
             shelf.settle(run_id)  # here, too: mostly the worker itself has written how it ended, and no `_end` did
         with self._news:
@@ -329,6 +334,16 @@ class Dispatcher:
             if task.asked and not task.given_up and time.monotonic() - task.asked > DEAF:
                 task.given_up = True
                 threading.Thread(target=self._end_worker, args=(task,), daemon=True).start()
+
+    def _overlooked(self) -> None:
+        """Take up what is done although nobody has said so: a place that stays taken would hold up all that wait."""
+        with self._lock:
+            tasks = [task for task in self._at_work.values() if task.future is not None and task.future.done()]
+        for task in tasks:
+            task.done = task.done or time.monotonic()
+            if time.monotonic() - task.done > OVERLOOKED and task.future is not None:
+                log.info("run %s is over, which went unnoticed", task.job.id)
+                self._ended(task, task.future)
 
     def _end_worker(self, task: Task) -> None:
         try:

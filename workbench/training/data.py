@@ -41,7 +41,9 @@ def load(reference: dict[str, Any], registry: Registry) -> Data:
     component: Dataset = registry.get("dataset", name)
     chosen = picks_classes(component)
     rest = {key: value for key, value in reference.items() if not (chosen and key == "classes")}
-    key = repr((registry.owner("dataset", name).identity, sorted(rest.items()), str(folder)))
+    with blame(registry, "dataset", name):
+        held = component.held(folder, rest)
+    key = repr((registry.owner("dataset", name).identity, sorted(rest.items()), str(folder), held))
     with _lock:
         if key not in _kept:
             with downloading():

@@ -6,6 +6,7 @@ import math
 
 import pandas as pd
 
+from workbench.training.scores import ACCURACY, LOSS, Metric, metric_of
 from workbench.words import listed
 
 UNITS = ((1e9, " billion"), (1e6, " million"), (1e3, " thousand"))
@@ -43,6 +44,8 @@ def transfer_finding(summary: pd.DataFrame, curve: pd.DataFrame) -> str:
 
 def ranking(ended: pd.DataFrame, curve: pd.DataFrame) -> str:
     """Which variants learn, which is best, and whether that lead can be told from chance."""
+    if metric_of(ended) == LOSS:
+        return closest(ended)
     means = ended.groupby("variant", sort=False)["final_accuracy"].mean().sort_values(ascending=False, kind="stable")
     start = curve[(curve["split"] == "test") & (curve["step"] == 0)].groupby("variant")["accuracy"].mean()
     best = str(means.index[0])
@@ -51,8 +54,8 @@ def ranking(ended: pd.DataFrame, curve: pd.DataFrame) -> str:
     stuck = [name for name, gain in gains.items() if not gain >= max(LEARNED, gains[best] / 2)]
     if len(stuck) == len(means):
         only = f"{best} ends" if len(means) == 1 else f"None of {len(means)} learns: the best, {best}, ends"
-        return f"{only} at a test accuracy of {share(accuracies(ended, best))}, where an untrained network starts."
-    text = f"{best} reaches a test accuracy of {share(accuracies(ended, best))}"
+        return f"{only} at a test accuracy of {share(by_seed(ended, best))}, where an untrained network starts."
+    text = f"{best} reaches a test accuracy of {share(by_seed(ended, best))}"
     if len(means) > 1:
         text = f"{len(means) - len(stuck)} of {len(means)} learn. " + text + lead(ended, best, str(means.index[1]))
     text += "."
@@ -62,17 +65,28 @@ def ranking(ended: pd.DataFrame, curve: pd.DataFrame) -> str:
     return text
 
 
-def lead(ended: pd.DataFrame, best: str, second: str) -> str:
+def closest(ended: pd.DataFrame) -> str:
+    """Which network gives its input back best."""
+    means = ended.groupby("variant", sort=False)["final_loss"].mean().sort_values(kind="stable")
+    best, own = str(means.index[0]), by_seed(ended, str(means.index[0]), LOSS)
+    spread = f" ± {own.std(ddof=1):.2g} ({len(own)} seeds)" if len(own) > 1 else ""
+    text = f"{best} gives its input back with a mean squared error of {own.mean():.4g}{spread}"
+    return text + (lead(ended, best, str(means.index[1]), LOSS) if len(means) > 1 else "") + "."
+
+
+def lead(ended: pd.DataFrame, best: str, second: str, metric: Metric = ACCURACY) -> str:
     """How the best stands to the next, seed by seed."""
-    pairs = accuracies(ended, best).to_frame("best").join(accuracies(ended, second).rename("second"), how="inner")
-    gap = pairs["best"] - pairs["second"]
+    other = by_seed(ended, second, metric)
+    pairs = by_seed(ended, best, metric).to_frame("best").join(other.rename("second"), how="inner")
+    gap = (pairs["best"] - pairs["second"]) * (1 if metric.higher else -1)
     n = len(gap)
     if n < 2:
-        return f", {second} {percent(accuracies(ended, second).mean())}; one seed proves nothing, add seeds"
+        return f", {second} {metric.value(other.mean())}; one seed proves nothing, add seeds"
     half = half_width(gap)
     if abs(gap.mean()) <= half:
         return f", not distinguishable from {second} with {n} seeds"
-    return f", {points(gap.mean())} ahead of {second} (95 % interval ±{points(half)}, {n} seeds)"
+    ahead, width = (f"{metric.bare(size)}{metric.unit}" for size in (gap.mean(), half))
+    return f", {ahead} ahead of {second} (95 % interval ±{width}, {n} seeds)"
 
 
 def half_width(differences: pd.Series) -> float:
@@ -83,9 +97,9 @@ def half_width(differences: pd.Series) -> float:
     return float(stdtrit(n - 1, 0.975) * differences.std(ddof=1) / math.sqrt(n))
 
 
-def accuracies(ended: pd.DataFrame, variant: str) -> pd.Series:
-    """Final test accuracy by seed."""
-    return ended[ended["variant"] == variant].set_index("seed")["final_accuracy"]
+def by_seed(ended: pd.DataFrame, variant: str, metric: Metric = ACCURACY) -> pd.Series:
+    """What a variant reached, by seed."""
+    return ended[ended["variant"] == variant].set_index("seed")[metric.column]
 
 
 def share(values: pd.Series) -> str:
@@ -98,11 +112,6 @@ def share(values: pd.Series) -> str:
 def percent(value: float) -> str:
     """A share in percent, to a tenth."""
     return f"{100 * value:.1f} %"
-
-
-def points(value: float) -> str:
-    """A difference of shares in percentage points."""
-    return f"{100 * value:.1f} points"
 
 
 def diverged(summary: pd.DataFrame) -> list[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from workbench.blame import blame, rate_factor, returned
 from workbench.components import Clock, Data, Remedy
@@ -18,16 +18,18 @@ from workbench.experiment import Run
 from workbench.records import Recorder
 from workbench.registry import Registry
 from workbench.stepping import Rates, judged, needs_closure
+from workbench.training import device, memory
 from workbench.training.culprit import naming_the_culprit
 from workbench.training.data import prepare
 from workbench.training.fork import Replay
-from workbench.training.network import Network, build, load_features
-from workbench.training.probes import Probe, norm, probe_steps
+from workbench.training.goal import Classify, Goal, Reconstruct
+from workbench.training.log import Log
+from workbench.training.network import Network, build, initialise
+from workbench.training.parts import check_batches, load_source, make_optimizer, without_denormals
+from workbench.training.probes import Probe, curvature_steps, norm, probe_steps
 from workbench.training.seeds import derive, generator
 from workbench.training.state import State, branch, capture, restore, settings_of
 
-LONGEST_CURVE = 2000  # training rows of one run: what a chart can show
-WRITE_EVERY = 0.25  # seconds between hand-overs to the recorder: a table costs more to make than a step
 TEST_BATCH = 2000
 
 
@@ -58,49 +60,57 @@ class Training:
     def __init__(self, run: Run, registry: Registry, recorder: Recorder) -> None:
         self.run, self.registry, self.recorder = run, registry, recorder
         task, base = run.task, run.base
+        self.device = device.choose(task["device"])
         self.data: Data = prepare(task, run.seed, registry)
+        shape, samples = self.data.train_x.shape[1:], len(self.data.train_y)
+        reconstructs = registry.get("model", task["model"]["use"]).reconstructs
+        self.goal: Goal = Reconstruct(self.data) if reconstructs else Classify(self.data)
         self.epochs: int = task["epochs"]
-        self.batch_size: int = min(task["batch_size"], len(self.data.train_y))
-        self.batches = math.ceil(len(self.data.train_y) / self.batch_size)
+        self.batch_size: int = min(task["batch_size"], samples)
+        self.batches = math.ceil(samples / self.batch_size)
         self.steps = self.epochs * self.batches
+        memory.check(run, self.data, self.batch_size, self.device, registry)
         self.remedies: list[tuple[str, Remedy]] = [
             (reference["use"], registry.make("remedy", reference)) for reference in base["remedies"]
         ]
-        shape, classes = self.data.train_x.shape[1:], len(self.data.classes)
-        is_transfer = run.kind == "transfer"
         self.network: Network = build(
-            base, task["model"], shape, classes, run.seed, self.remedies, registry, new_head=is_transfer
+            base, task["model"], shape, len(self.data.classes), run.seed, self.remedies, registry
         )
-        check_batch_norm(self.network, len(self.data.train_y), self.batch_size)
-        self.message = self.load_source()
+        check_batches(run, self.network, samples)
+        first = self.data.train_x[self.order(0)[0]]
+        with naming_the_culprit(run, registry):
+            initialise(self.network, base["initializer"], first, run.seed, registry, run.kind == "transfer")
+        self.message = load_source(run, self.network, recorder, registry)
+        self.data, self.network = device.move(self.data, self.device), self.network.to(self.device)
         torch.manual_seed(derive(run.seed, "noise"))
         self.network.train()
-        first = self.order(0)[0]
         for name, remedy in self.remedies:
             with blame(registry, "remedy", name):
-                remedy.after_init(self.network, self.data.train_x[first])
+                remedy.after_init(self.network, first.to(self.device))
         self.parameters = list(self.network.parameters())
-        self.optimizer = self.make_optimizer()
+        self.optimizer = make_optimizer(run, self.network, self.remedies, registry)
         with blame(registry, "optimizer", base["optimizer"]["use"]):
             self.rates = Rates(self.optimizer)
             declared = registry.get("optimizer", base["optimizer"]["use"]).needs_closure
             self.needs_closure = declared or needs_closure(self.optimizer)
             self.built = settings_of(self.optimizer)
+            self.fused = any(group.get("fused") for group in self.optimizer.param_groups)
         self.factor = rate_factor(registry, base["schedule"], self.remedies)
         self.loss = self.make_loss()
         self.before_step = self.overriding("before_step")
         self.after_step = self.overriding("after_step")
-        self.probed = probe_steps(self.steps)
-        self.stride = math.ceil(self.steps / LONGEST_CURVE) or 1
-        self.rows: dict[str, list[dict[str, Any]]] = {"curve": [], "layers": [], "timing": []}
-        self.written = -math.inf  # the first rows at once: somebody waits for them
+        self.probed = probe_steps(self.steps) if task["probes"] != "off" else set()
+        self.curved = curvature_steps(self.steps) if task["probes"] == "full" else set()
+        self.log = Log(recorder, self.steps, self.batches)
         self.step, self.epoch, self.batch = 0, 0, 0  # batch: how many of this epoch are done
         self.total, self.seen = 0.0, 0  # of this epoch's losses and samples
+        self.losses: tuple[float, ...] = ()  # the mean of every epoch that is over
         self.tested = -1  # the step at which the test split was last looked at
         self.until = -1  # the step at which a trunk ends
         self.final_loss = math.nan
         self.accuracies: list[float] = []
         self.began, self.spent = time.perf_counter(), 0.0  # spent: seconds before this process took it up
+        self.measuring = 0.0  # of them, those that went into measuring the layers
 
     # -- what happens, in order ----------------------------------------------------------------------------
 
@@ -115,7 +125,7 @@ class Training:
             if outcome != "paused" and self.tested >= 0:  # else it ended before it had a network of its own
                 self.test()
         finally:
-            self.write()
+            self.log.write()
         if outcome in ("finished", "diverged"):
             with judged(self.optimizer):
                 self.recorder.save_weights(self.network.state_dict())
@@ -146,6 +156,7 @@ class Training:
         while self.epoch < self.epochs:
             self.train_epoch()
             self.test()
+            self.losses += (self.final_loss,)
             self.epoch, self.batch, self.total, self.seen = self.epoch + 1, 0, 0.0, 0
 
     def trunk(self) -> State:
@@ -178,7 +189,7 @@ class Training:
         self.network.train()
         try:
             for index in self.order(self.epoch)[self.batch :]:
-                loss = self.train_step(self.data.train_x[index], self.data.train_y[index])
+                loss = self.train_step(*self.sample(index))
                 self.total, self.seen, self.batch = (
                     self.total + loss * len(index),
                     self.seen + len(index),
@@ -199,7 +210,7 @@ class Training:
             raise EndedError("reached", "")
         asked = self.recorder.asked()
         if asked or self.recorder.due():
-            self.write()
+            self.log.write()
             self.recorder.checkpoint(capture(self))
         if asked:
             raise EndedError(asked, f"{asked} at step {self.step} of {self.steps}")
@@ -211,16 +222,15 @@ class Training:
     def train_step(self, x: Tensor, y: Tensor) -> float:
         """One update, and the batch's loss before it; a loss that is not finite leaves the weights alone."""
         step = self.step
-        clock = Clock(step, self.steps, step / self.batches, self.epochs)
+        clock = Clock(step, self.steps, step / self.batches, self.epochs, self.losses)
         self.rates.apply(self.factor(clock))
-        probe = Probe(self.network, step) if step in self.probed else None
+        probe = self.attach(x, y) if step in self.probed else None
         logits, loss_tensor = self.gradients(x, y)
         loss = loss_tensor.item()
         if probe is not None:
-            with naming_the_culprit(self.run, self.registry):
-                probe.gradients()
-        if step % self.stride == 0 or step == self.steps - 1 or not math.isfinite(loss):
-            self.add_train_row(logits, y, loss)
+            self.measure(probe.gradients)
+        if self.log.wants(step) or not math.isfinite(loss):
+            self.note(logits, y, loss)
         if math.isfinite(loss):
             self.change_gradients(clock)
             self.take_step(x, y, loss_tensor, clock)
@@ -228,27 +238,54 @@ class Training:
                 with blame(self.registry, "remedy", name):
                     remedy.after_step(self.parameters, clock)
             if probe is not None:
-                probe.update()
+                self.measure(probe.update)
             self.step += 1
         if probe is not None:
-            self.rows["layers"] += probe.rows
-        if time.monotonic() - self.written > WRITE_EVERY:
-            self.write()
+            self.keep(probe)
+        self.log.write_now_and_then()
         return loss
 
     def look(self) -> None:
         """Measure the untrained network on its first batch; nothing is changed."""
-        index = self.order(0)[0]
+        x, y = self.sample(self.order(0)[0])
         self.network.train()
-        probe = Probe(self.network, 0)
-        logits, loss = self.gradients(self.data.train_x[index], self.data.train_y[index])
-        with naming_the_culprit(self.run, self.registry):
-            probe.gradients()
-        self.rows["layers"] += probe.rows
+        probe = self.attach(x, y) if self.probed else None
+        logits, loss = self.gradients(x, y)
+        if probe is not None:
+            self.measure(probe.gradients)
+            self.keep(probe)
         self.final_loss = loss.item()
-        self.add_train_row(logits, self.data.train_y[index], self.final_loss)
+        self.note(logits, y, self.final_loss)
         if not math.isfinite(self.final_loss):
             raise EndedError("diverged", f"the loss is {self.final_loss} at step 0")
+
+    # -- what is measured ----------------------------------------------------------------------------------
+
+    def attach(self, x: Tensor, y: Tensor) -> Probe:
+        """A probe for the step that comes; at the first one, what the inputs are like."""
+        began = time.perf_counter()
+        objective = partial(self.objective, x, y) if self.step in self.curved else None
+        probe = Probe(self.network, self.step, self.run.task["probes"], objective)
+        if self.step == 0:
+            self.log.layers(inputs(x))
+        self.measuring += time.perf_counter() - began
+        return probe
+
+    def measure(self, what: Callable[[], None]) -> None:
+        """Let a probe measure, and count the seconds."""
+        began = time.perf_counter()
+        with naming_the_culprit(self.run, self.registry):
+            what()
+        self.measuring += time.perf_counter() - began
+
+    def keep(self, probe: Probe) -> None:
+        """Keep what a probe has found."""
+        self.log.probe(probe)
+        self.measuring += probe.seconds
+
+    def objective(self, x: Tensor, y: Tensor, part: slice = slice(None)) -> Tensor:
+        """The loss of (a part of) a batch, for a probe that wants more than its gradient."""
+        return self.loss(self.outputs(x[part]), y[part])
 
     # -- the parts of a step -------------------------------------------------------------------------------
 
@@ -257,19 +294,26 @@ class Training:
         shuffled = torch.randperm(len(self.data.train_y), generator=generator(self.run.seed, "order", epoch))
         return torch.split(shuffled, self.batch_size)
 
-    def gradients(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (batch, classes) and the loss, with its gradient in every parameter."""
-        with naming_the_culprit(self.run, self.registry):
-            self.network.zero_grad()
-            logits = self.logits(x)
-            loss = self.loss(logits, y)
-            loss.backward()  # type: ignore[no-untyped-call]
-        return logits.detach(), loss.detach()
+    def sample(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """The inputs and targets of some samples of the training split."""
+        index = index.to(self.device)
+        x, y = self.data.train_x.index_select(0, index), self.data.train_y.index_select(0, index)
+        return x, self.goal.targets(x, y)
 
-    def logits(self, x: Tensor) -> Tensor:
-        """What the network says of a batch, (batch, classes)."""
+    def gradients(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs (batch, width) and the loss, with its gradient in every parameter."""
+        with naming_the_culprit(self.run, self.registry):
+            for parameter in self.parameters:
+                parameter.grad = None
+            outputs = self.outputs(x)
+            loss = self.loss(outputs, y)
+            loss.backward()  # type: ignore[no-untyped-call]
+        return outputs.detach(), loss.detach()
+
+    def outputs(self, x: Tensor) -> Tensor:
+        """What the network says of a batch, (batch, classes) unless it reconstructs."""
         said: Tensor = self.network(x)
-        wanted = (len(x), len(self.data.classes))
+        wanted = (len(x), self.goal.width)
         if not isinstance(said, Tensor) or said.shape != wanted:
             shape = f"shape {tuple(said.shape)}" if isinstance(said, Tensor) else type(said).__name__
             raise ValueError(f"its network gives {shape} for a batch of {len(x)}; it has to be of shape {wanted}")
@@ -296,6 +340,9 @@ class Training:
             if self.needs_closure:
                 with torch.enable_grad():
                     self.optimizer.step(closure)  # type: ignore[arg-type]
+            elif self.fused:
+                with without_denormals():
+                    self.optimizer.step()
             else:
                 self.optimizer.step()
 
@@ -306,89 +353,29 @@ class Training:
             return
         self.tested = self.step
         self.network.eval()
-        loss, correct = 0.0, 0
+        loss, hits = 0.0, 0.0
         with naming_the_culprit(self.run, self.registry), judged(self.optimizer):
             for x, y in zip(
                 *(torch.split(part, TEST_BATCH) for part in (self.data.test_x, self.data.test_y)), strict=True
             ):
-                logits = self.logits(x)
-                loss += functional.cross_entropy(logits, y, reduction="sum").item()
-                correct += right(logits, y)
+                outputs, targets = self.outputs(x), self.goal.targets(x, y)
+                loss += self.goal.loss(outputs, targets).item() * len(x)
+                hits += self.goal.accuracy(outputs, targets) * len(x)
         count = len(self.data.test_y)
-        self.accuracies.append(correct / count)
-        here = {"step": self.step, "epoch": self.step / self.batches}
-        self.rows["curve"].append(here | {"split": "test", "loss": loss / count, "accuracy": self.accuracies[-1]})
-        self.rows["timing"].append(here | {"seconds": self.seconds()})
+        self.accuracies.append(hits / count)
+        self.log.test(self.step, loss / count, self.accuracies[-1], self.seconds(), self.measuring)
 
-    def add_train_row(self, logits: Tensor, y: Tensor, loss: float) -> None:
+    def note(self, outputs: Tensor, targets: Tensor, loss: float) -> None:
         """A row of the curve; the gradient's norm is that of all parameters, before any remedy changed it."""
-        parts = [norm(parameter.grad) for parameter in self.parameters if parameter.grad is not None]
-        self.rows["curve"].append(
-            {
-                "step": self.step,
-                "epoch": self.step / self.batches,
-                "split": "train",
-                "loss": loss,
-                "accuracy": right(logits, y) / len(y),
-                "lr": self.rate(),
-                "grad_norm": math.hypot(*parts),
-            }
-        )
-
-    def rate(self) -> float:
-        """The learning rate of the first group; NaN for an optimizer without one."""
-        return float(self.optimizer.param_groups[0].get("lr", math.nan))
-
-    def write(self) -> None:
-        """Hand the rows so far to the recorder."""
-        for table, rows in self.rows.items():
-            if rows:
-                self.recorder.add(table, rows)
-                self.rows[table] = []
-        self.written = time.monotonic()
+        rate = float(self.optimizer.param_groups[0].get("lr", math.nan))  # of the first group
+        size = math.hypot(*(norm(parameter.grad) for parameter in self.parameters if parameter.grad is not None))
+        self.log.train(self.step, loss, self.goal.accuracy(outputs, targets), rate, size)
 
     # -- what is made once -----------------------------------------------------------------------------------
 
-    def load_source(self) -> str:
-        """Take over the source's features; says how many layers."""
-        if self.run.kind != "transfer":
-            return ""
-        if self.run.source is None:
-            return "from scratch: new weights in every layer"
-        weights = self.recorder.load_weights(self.run.source.id(self.registry))
-        if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
-            raise WorkbenchError(
-                "the training on the source diverged, so there is nothing to transfer; change the base"
-            )
-        loaded, count = load_features(self.network, weights), len(self.network.weight_layers)
-        if not loaded:
-            raise WorkbenchError(
-                "no layer of the source fits this network (the last one is always new): give both the same model, "
-                "with at least one hidden layer"
-            )
-        return f"{loaded} of {count} weight layers taken over from the source, the last one is new"
-
-    def make_optimizer(self) -> torch.optim.Optimizer:
-        """The optimizer on one group a layer; groups that no remedy made different are joined again."""
-        groups: list[dict[str, Any]] = [{"params": list(stage.parameters())} for stage in self.network.stages]
-        groups = [group for group in groups if group["params"]]
-        for name, remedy in self.remedies:
-            with blame(self.registry, "remedy", name):
-                groups = remedy.edit_param_groups(groups)
-                returned("edit_param_groups", groups, isinstance(groups, list))
-        optimizer = self.registry.make("optimizer", self.run.base["optimizer"], join(groups))
-        with blame(self.registry, "optimizer", self.run.base["optimizer"]["use"]):
-            if not isinstance(optimizer, torch.optim.Optimizer):
-                raise TypeError(f"its factory must return a torch.optim.Optimizer, not {type(optimizer).__name__}")
-        for name, remedy in self.remedies:
-            with blame(self.registry, "remedy", name):
-                optimizer = remedy.wrap_optimizer(optimizer)
-                returned("wrap_optimizer", optimizer, hasattr(optimizer, "param_groups"))
-        return optimizer
-
     def make_loss(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """Cross-entropy of logits, with the remedies' changes."""
-        loss: Callable[[Tensor, Tensor], Tensor] = functional.cross_entropy
+        """The goal's loss, with the remedies' changes."""
+        loss = self.goal.loss
         for name, remedy in self.remedies:
             with blame(self.registry, "remedy", name):
                 loss = remedy.edit_loss(loss)
@@ -400,30 +387,9 @@ class Training:
         return [each for each in self.remedies if getattr(type(each[1]), method) is not getattr(Remedy, method)]
 
 
-def join(groups: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Put the parameters of groups with equal settings into one: the optimizer does fewer, larger steps."""
-    joined: list[dict[str, Any]] = []
-    for group in groups:
-        settings = {key: value for key, value in group.items() if key != "params"}
-        for other in joined:
-            if settings == {key: value for key, value in other.items() if key != "params"}:
-                other["params"] += group["params"]
-                break
-        else:
-            joined.append(settings | {"params": list(group["params"])})
-    return joined
-
-
-def right(logits: Tensor, y: Tensor) -> int:
-    """How many predictions are right; one with a logit that is not finite never is."""
-    return int(((logits.argmax(dim=1) == y) & torch.isfinite(logits).all(dim=1)).sum())
-
-
-def check_batch_norm(network: nn.Module, samples: int, batch_size: int) -> None:
-    """Refuse a last batch of one sample, of which batch norm cannot take a variance."""
-    normed = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
-    if normed and (samples % batch_size == 1 or batch_size == 1):
-        raise WorkbenchError(
-            f"task.batch_size = {batch_size}: with {samples} training samples the last batch holds one sample, and "
-            "batch norm needs two; choose another batch_size"
-        )
+def inputs(x: Tensor) -> list[dict[str, Any]]:
+    """What the first batch of inputs is like, as rows of the table layers."""
+    std, mean = torch.std_mean(x.double(), correction=0)
+    found = {"input_mean": mean, "input_std": std, "input_max": x.abs().max()}
+    here = {"step": 0, "layer": "input", "index": 0}
+    return [here | {"statistic": name, "value": float(value)} for name, value in found.items()]

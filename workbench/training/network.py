@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from workbench.blame import blame
 from workbench.components import Block, Initializer, Remedy
@@ -16,7 +18,7 @@ from workbench.training.seeds import derive
 
 
 class Stage(nn.Module):
-    """One block as a module: before, layer, norm, activation, after; then its input is added if it is residual."""
+    """One block as a module; what is added to its own share, and where, is said in ``Block``."""
 
     def __init__(self, block: Block) -> None:
         super().__init__()
@@ -25,15 +27,27 @@ class Stage(nn.Module):
         self.norm = nn.Sequential(*block.norm)
         self.activation = block.activation
         self.after = nn.Sequential(*block.after)
-        self.residual = block.residual
+        self.residual, self.skip = block.residual, block.skip
+        self.branch = nn.Sequential(*block.branch)
+        self.shortcut = block.shortcut
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``x`` is (batch, ...); a residual is added only when the output has the shape of the input."""
-        y: Tensor = self.norm(self.layer(self.before(x)))
+    def forward(self, x: Tensor, skipped: Tensor | None = None) -> Tensor:
+        """``x`` is (batch, ...); ``skipped`` is what a shortcut over ``skip`` weight layers brings."""
+        y = self.layer(through(self.before, x))
+        y = through(self.norm, y)
+        if skipped is not None:
+            y = through(self.branch, y) + (skipped if self.shortcut is None else self.shortcut(skipped))
         if self.activation is not None:
             y = self.activation(y)
-        y = self.after(y)
-        return y + x if self.residual and y.shape == x.shape else y
+        y = through(self.after, y)
+        return through(self.branch, y) + x if self.residual and y.shape == x.shape else y
+
+
+def through(modules: nn.Sequential, x: Tensor) -> Tensor:
+    """One after the other; most are empty, and calling an empty one costs as much as a small layer."""
+    for module in modules:
+        x = module(x)
+    return x
 
 
 @dataclass(frozen=True)
@@ -54,12 +68,26 @@ class Network(nn.Module):
         self.blocks = list(blocks)
         self.stages = nn.ModuleList(Stage(block) for block in blocks)
         self.weight_layers = weight_layers(self.stages)
+        # By the number of the stage at whose end a shortcut arrives, that of the stage before which it begins.
+        self.shortcuts = {n: n + 1 - block.skip for n, block in enumerate(self.blocks) if block.skip}
 
     def forward(self, x: Tensor) -> Tensor:
         """``x`` is (batch, *shape of one input); returns logits (batch, classes)."""
-        for stage in self.stages:
-            x = stage(x)
+        passed: dict[int, Tensor] = {}
+        begins = set(self.shortcuts.values())
+        for number, stage in enumerate(self.stages):
+            if number in begins:
+                passed[number] = x
+            begin = self.shortcuts.get(number)
+            x = stage(x, None if begin is None else passed[begin])
         return x
+
+
+def weight_of(module: nn.Module) -> nn.Parameter:
+    """The weight that is learned: where it is parametrized (spectral norm), the parameter that lies beneath."""
+    if parametrize.is_parametrized(module, "weight"):
+        return cast(Any, module).parametrizations["weight"].original  # type: ignore[no-any-return]
+    return cast(nn.Parameter, module.weight)
 
 
 def weight_layers(stages: nn.ModuleList) -> list[WeightLayer]:
@@ -78,9 +106,9 @@ def weight_layers(stages: nn.ModuleList) -> list[WeightLayer]:
 
 def build(
     base: Mapping[str, Any], model: Mapping[str, Any], shape: Sequence[int], classes: int, seed: int,
-    remedies: Sequence[tuple[str, Remedy]], registry: Registry, new_head: bool = False,
+    remedies: Sequence[tuple[str, Remedy]], registry: Registry,
 ) -> Network:  # fmt: skip
-    """Make the model, let the remedies edit its blocks, put it together and initialise it.
+    """Make the model, let the remedies edit its blocks, and put it together; its weights are not initialised yet.
 
     Uses the global random state for what components draw while they are built; the caller restores it.
     """
@@ -104,7 +132,6 @@ def build(
     with blame(registry, "model", model["use"]):
         if not network.weight_layers:
             raise ValueError("it has no Linear or Conv layer")
-    initialise(network, base["initializer"], seed, registry, new_head)
     return network
 
 
@@ -112,12 +139,18 @@ def check(blocks: Any) -> None:
     """Raise ``TypeError`` unless these are blocks."""
     if not isinstance(blocks, list) or not blocks or not all(isinstance(block, Block) for block in blocks):
         raise TypeError(f"a list of workbench.Block is wanted, not {blocks!r:.80}")
+    for number, block in enumerate(blocks):
+        if not 0 <= block.skip <= number + 1:
+            raise ValueError(f"block {number + 1} has skip = {block.skip}; there are {number + 1} to skip")
 
 
 def initialise(
-    network: Network, reference: Mapping[str, Any], seed: int, registry: Registry, new_head: bool = False
-) -> None:
+    network: Network, reference: Mapping[str, Any], inputs: Tensor, seed: int, registry: Registry,
+    new_head: bool = False,
+) -> None:  # fmt: skip
     """Fill every weight layer, the last included, each from a seed of its own; biases are zero unless ``fill_bias``.
+
+    ``inputs``, the first training batch, are for an initializer that looks at the whole network when all is filled.
 
     So networks of one seed start from the same weights wherever shapes agree, whatever else they contain. With
     ``new_head`` the last layer's seed is another one: features that were trained under a head which started
@@ -134,6 +167,9 @@ def initialise(
                 layer.module.bias.zero_()
                 if initializer.fill_bias is not None:
                     initializer.fill_bias(layer.module.bias, layer.module.weight)
+        if initializer.finish is not None:
+            torch.manual_seed(derive(seed, "finish"))
+            initializer.finish(network, inputs, **settings)
 
 
 def load_features(network: Network, weights: Mapping[str, Tensor]) -> int:
@@ -143,6 +179,7 @@ def load_features(network: Network, weights: Mapping[str, Tensor]) -> int:
     """
     head = {id(parameter) for parameter in network.weight_layers[-1].module.parameters()}
     own = network.state_dict(keep_vars=True)
+    weights = {plain(name): tensor for name, tensor in weights.items()}
     fits = {name for name, tensor in own.items() if name in weights and weights[name].shape == tensor.shape}
     taken = {name for name in fits if id(own[name]) not in head}
     with torch.no_grad():
@@ -150,3 +187,8 @@ def load_features(network: Network, weights: Mapping[str, Tensor]) -> int:
             own[name].copy_(weights[name])
     loaded = {id(own[name]) for name in taken}
     return sum(id(layer.module.weight) in loaded for layer in network.weight_layers)
+
+
+def plain(name: str) -> str:
+    """A weight's name without the parametrization (spectral norm) that its network had put over it."""
+    return re.sub(r"parametrizations\.(\w+)\.original$", r"\1", name)

@@ -11,13 +11,14 @@ import torch
 from workbench.blame import blame
 from workbench.errors import WorkbenchError
 from workbench.stepping import has_modes, judged
+from workbench.training import device
 
 if TYPE_CHECKING:
     from workbench.training.loop import Training
 
 State = dict[str, Any]
 Settings = tuple[list[dict[str, Any]], dict[str, int | float]]
-PLACE = ("step", "epoch", "batch", "total", "seen")  # where in the data, and this epoch's mean loss so far
+PLACE = ("step", "epoch", "batch", "total", "seen", "losses")  # where in the data, and the mean losses so far
 PROGRESS = (*PLACE, "tested", "final_loss", "accuracies", "message")
 MISSING = object()  # differs from any value, also from None
 
@@ -44,7 +45,7 @@ def capture(training: Training) -> State:
             "parameters": parameter_names(training),
             "remedies": remedies,
             "rates": training.rates.state_dict(),
-            "random": torch.get_rng_state(),
+            "random": device.random_state(training.device),
         }
     )
 
@@ -71,7 +72,7 @@ def restore(training: Training, state: Mapping[str, Any]) -> None:
     for key in PROGRESS:
         setattr(training, key, state[key])
     training.spent = state["seconds"]
-    torch.set_rng_state(state["random"])
+    device.set_random_state(state["random"])
 
 
 def branch(training: Training, trunk: Mapping[str, Any]) -> str:
@@ -106,7 +107,7 @@ def branch(training: Training, trunk: Mapping[str, Any]) -> str:
             parameter.requires_grad_(name not in trunk["held"])
     for key in PLACE:
         setattr(training, key, trunk[key])
-    torch.set_rng_state(trunk["random"])
+    device.set_random_state(trunk["random"])
     return f"forked from {fork.run.variant!r} at step {fork.step}, {said}"
 
 

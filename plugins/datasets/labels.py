@@ -1,0 +1,50 @@
+"""Class numbers from whatever people write into a target column."""
+
+from __future__ import annotations
+
+import numpy as np
+
+MOST_CLASSES = 1000
+MOST_FRACTIONS = 20  # different numbers, some of them not whole, that may still be classes
+EXACT = 2**53  # up to here float64 tells whole numbers apart
+
+
+def to_classes(values: np.ndarray, what: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Class numbers (n,) int64 and the classes' names, sorted as numbers or as texts; ``values`` are (n,).
+
+    Texts that are all numbers count as numbers, so 1, 1.0 and 01 are one class. Raises ``ValueError``, which calls
+    the values ``what``, for a single class, for more than 1,000 and for what looks like a quantity to predict.
+    """
+    if values.dtype.kind == "U":
+        values = numbers_if_all(values)
+    found, numbers = np.unique(values, return_inverse=True)
+    if found.dtype.kind == "f":
+        if not np.isfinite(found).all():
+            raise ValueError(f"{what} holds NaN or an infinity, which is no class")
+        whole = bool((found == np.round(found)).all())
+        if not whole and len(found) > MOST_FRACTIONS:
+            raise ValueError(
+                f"{what} holds {len(found)} different numbers that are not whole: it looks like a quantity "
+                "(regression), and classes are needed"
+            )
+        names = tuple(f"{value + 0.0:.0f}" if whole else repr(float(value)) for value in found)
+    else:
+        names = tuple(str(value) for value in found)
+    if not 2 <= len(names) <= MOST_CLASSES:
+        only = f" ({names[0]!r:.40})" if len(names) == 1 else ""
+        raise ValueError(f"{what} holds {len(names)} classes{only}; allowed: 2 to {MOST_CLASSES}")
+    return numbers.reshape(-1).astype(np.int64), names
+
+
+def numbers_if_all(texts: np.ndarray) -> np.ndarray:
+    """Texts as int64 if each is a whole number, else as float64 if each is finite, else as they are."""
+    if any("_" in text for text in texts):  # Python reads 1_0 as ten
+        return texts
+    for kind in (np.int64, np.float64):
+        try:
+            numbers = texts.astype(kind)
+        except (ValueError, OverflowError):
+            continue
+        if np.isfinite(numbers).all() and (np.abs(numbers) < EXACT).all():
+            return numbers
+    return texts

@@ -1,0 +1,95 @@
+"""A NumPy archive (.npz) as arrays: nothing in it is ever executed, and no header is believed."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.lib import format as npy
+
+MOST_BYTES = 2**30  # of one array, unpacked, and as the floats that it becomes
+ONE = ("x", "y")
+TWO = ("train_x", "train_y", "test_x", "test_y")
+NUMBERS = "biuf"  # kinds of dtype: bool, whole with or without sign, floating
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """The arrays ``x`` and ``y``, or ``train_x``, ``train_y``, ``test_x`` and ``test_y``; others are not read.
+
+    Raises ``ValueError`` when they are not there, are not arrays of numbers (targets: or of texts) or do not fit
+    one another.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = choose({name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")})
+            arrays = {name: read_array(archive, name) for name in names}
+    except Refused as error:
+        raise ValueError(f"{path.name:.60}: {error}") from None
+    except Exception as error:  # zip, zlib and NumPy raise a dozen kinds for bytes that make no sense
+        raise ValueError(
+            f"{path.name:.60} is not a readable NPZ file ({type(error).__name__}: {error!s:.80})"
+        ) from error
+    for name, array in arrays.items():
+        check_array(f"{path.name:.60}: {name}", name, array)
+    for x, y in (names[n : n + 2] for n in range(0, len(names), 2)):
+        if len(arrays[x]) != len(arrays[y]):
+            raise ValueError(f"{path.name:.60}: {x} has {len(arrays[x])} samples and {y} has {len(arrays[y])}")
+    if names == TWO and arrays["train_x"].shape[1:] != arrays["test_x"].shape[1:]:
+        shapes = f"{arrays['train_x'].shape} and {arrays['test_x'].shape}"
+        raise ValueError(f"{path.name:.60}: train_x and test_x have the shapes {shapes}; samples must be alike")
+    if names == TWO and len(types := {str(arrays[name].dtype) for name in ("train_x", "test_x")}) > 1:
+        raise ValueError(f"{path.name:.60}: train_x and test_x have the types {' and '.join(sorted(types))}; use one")
+    return arrays
+
+
+class Refused(ValueError):
+    """What is said about a sound archive with the wrong content."""
+
+
+def choose(found: set[str]) -> tuple[str, ...]:
+    """Which arrays to read."""
+    for names in (TWO, ONE):
+        if found >= set(names):
+            return names
+    listed = ", ".join(sorted(found)) or "none"
+    raise Refused(f"needs the arrays x and y, or train_x, train_y, test_x and test_y; it has {listed:.80}")
+
+
+def read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    """One array; refused when its header promises another size than is there, or more than fits into memory."""
+    member = archive.getinfo(f"{name}.npy")
+    with archive.open(member) as file:
+        read = npy.read_array_header_1_0 if npy.read_magic(file) == (1, 0) else npy.read_array_header_2_0
+        shape, _, dtype = read(file)
+        begins = file.tell()
+    if dtype.hasobject:
+        raise Refused(f"{name} holds Python objects, which are never unpickled; save numbers or texts")
+    count = math.prod(shape)
+    if dtype.itemsize * count != member.file_size - begins:
+        raise Refused(f"{name} is damaged: its header and its size disagree")
+    if max(dtype.itemsize, 4) * count > MOST_BYTES:
+        raise Refused(f"{name} would take more than {MOST_BYTES // 2**30} GB of memory")
+    with archive.open(member) as file:
+        return npy.read_array(file, allow_pickle=False)
+
+
+def check_array(what: str, name: str, array: np.ndarray) -> None:
+    """Raise ``ValueError`` unless it is an array of samples, or of targets, that can be used."""
+    if name.endswith("y"):
+        if array.ndim != 1 or array.dtype.kind not in NUMBERS + "U":
+            raise ValueError(
+                f"{what} has the shape {array.shape} of {array.dtype}; allowed: (n,) whole numbers or texts"
+            )
+        return
+    if array.dtype.kind not in NUMBERS:
+        raise ValueError(f"{what} has the type {array.dtype}; allowed: numbers")
+    if array.ndim < 2 or 0 in array.shape:
+        raise ValueError(f"{what} has the shape {array.shape}; allowed: (samples, ...), at least one number in each")
+    if array.dtype == np.uint8 and array.ndim == 4 and array.shape[1] > 4 >= array.shape[3]:
+        raise ValueError(f"{what} has channels last, {array.shape}; they come first: x.transpose(0, 3, 1, 2)")
+    wrong = np.argwhere(~np.isfinite(array)) if array.dtype.kind == "f" else []
+    if len(wrong):
+        place = ", ".join(map(str, wrong[0]))
+        raise ValueError(f"{what} holds {len(wrong)} entries that are NaN or infinite, the first at [{place}]")

@@ -1,0 +1,119 @@
+"""What a training is put together from once: its optimizer, and what has to be refused before the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from workbench.blame import blame, returned
+from workbench.components import Remedy
+from workbench.errors import WorkbenchError
+from workbench.experiment import Run
+from workbench.records import Recorder
+from workbench.registry import Registry
+from workbench.training.network import Network, load_features
+
+Remedies = Sequence[tuple[str, Remedy]]
+
+
+def load_source(run: Run, network: Network, recorder: Recorder, registry: Registry) -> str:
+    """Take over the source's features in a transfer; says how many layers."""
+    if run.kind != "transfer":
+        return ""
+    if run.source is None:
+        return "from scratch: new weights in every layer"
+    weights = recorder.load_weights(run.source.id(registry))
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
+        raise WorkbenchError("the training on the source diverged, so there is nothing to transfer; change the base")
+    loaded, count = load_features(network, weights), len(network.weight_layers)
+    if not loaded:
+        raise WorkbenchError(
+            "no layer of the source fits this network (the last one is always new): give both the same model, "
+            "with at least one hidden layer"
+        )
+    return f"{loaded} of {count} weight layers taken over from the source, the last one is new"
+
+
+def make_optimizer(run: Run, network: Network, remedies: Remedies, registry: Registry) -> torch.optim.Optimizer:
+    """The optimizer on one group a layer; groups that no remedy made different are joined again."""
+    groups: list[dict[str, Any]] = [{"params": list(stage.parameters())} for stage in network.stages]
+    groups = [group for group in groups if group["params"]]
+    for name, remedy in remedies:
+        with blame(registry, "remedy", name):
+            groups = remedy.edit_param_groups(groups)
+            returned("edit_param_groups", groups, isinstance(groups, list))
+    optimizer = registry.make("optimizer", run.base["optimizer"], join(groups))
+    with blame(registry, "optimizer", run.base["optimizer"]["use"]):
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            raise TypeError(f"its factory must return a torch.optim.Optimizer, not {type(optimizer).__name__}")
+        fuse(optimizer)
+    for name, remedy in remedies:
+        with blame(registry, "remedy", name):
+            optimizer = remedy.wrap_optimizer(optimizer)
+            returned("wrap_optimizer", optimizer, hasattr(optimizer, "param_groups"))
+    return optimizer
+
+
+def join(groups: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Put the parameters of groups with equal settings into one: the optimizer does fewer, larger steps."""
+    joined: list[dict[str, Any]] = []
+    for group in groups:
+        settings = {key: value for key, value in group.items() if key != "params"}
+        for other in joined:
+            if settings == {key: value for key, value in other.items() if key != "params"}:
+                other["params"] += group["params"]
+                break
+        else:
+            joined.append(settings | {"params": list(group["params"])})
+    return joined
+
+
+FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.Adagrad)
+
+
+def fuse(optimizer: torch.optim.Optimizer) -> None:
+    """Let torch's own optimizers step in one fused operation where they leave that open (``fused=None``).
+
+    On a small network their usual loop takes as long as the rest of the step. Numbers differ in the last bits.
+    """
+    if type(optimizer) in FUSED:
+        for group in optimizer.param_groups:
+            open_to_it = group["fused"] is None and not (group.get("capturable") or group.get("differentiable"))
+            if open_to_it and all(p.dtype in (torch.float32, torch.float64) for p in group["params"]):
+                group["fused"], group["foreach"] = True, False
+
+
+@contextmanager
+def without_denormals() -> Iterator[None]:
+    """Count numbers below 1e-38 as 0 while a fused optimizer steps.
+
+    The averages of Adam for weights without a gradient (those of pixels that are always black) fade into that range
+    after some hundred steps, where every operation takes many times as long. No weight notices: what is added to
+    it is below 1e-38 / eps.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def check_batches(run: Run, network: nn.Module, samples: int) -> None:
+    """Refuse batches that there cannot be, and a last one of a single sample, of which batch norm has no variance."""
+    size = run.task["batch_size"]
+    if size > samples and run.task.get("labels_per_class") is None:
+        raise WorkbenchError(
+            f"task.batch_size = {size} is larger than the {samples} training samples of "
+            f"{run.task['dataset']['use']!r}; allowed: 1 to {samples}"
+        )
+    size = min(size, samples)
+    normed = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
+    if normed and (samples % size == 1 or size == 1):
+        raise WorkbenchError(
+            f"task.batch_size = {size}: with {samples} training samples the last batch holds one sample, and "
+            "batch norm needs two; choose another batch_size"
+        )
