@@ -34,6 +34,7 @@ from workbench.training.data import load
 from workbench.training.loop import execute
 
 SAMPLES, BATCH, REPEATS = 60_000, 128, 3
+RATES = (1e-4, 3e-4, 1e-3, 2e-3, 3e-3, 4e-3, 6e-3, 1e-2)  # of the eight variants
 TASK = {"dataset": "mnist", "model": {"use": "mlp", "depth": 1, "width": 128}, "batch_size": BATCH, "device": "cpu"}
 
 
@@ -123,7 +124,7 @@ def eight(epochs: int) -> float:
     from workbench.runs.bench import Bench
     from workbench.runs.job import plan
 
-    rates = [{"name": f"lr {rate:g}", "optimizer": {"lr": rate}} for rate in (1e-4, 3e-4, 1e-3, 2e-3, 3e-3, 4e-3, 6e-3, 1e-2)]
+    rates = [{"name": f"lr {rate:g}", "optimizer": {"lr": rate}} for rate in RATES]
     with tempfile.TemporaryDirectory() as home:
         os.environ["WORKBENCH_HOME"] = home
         bench = Bench(workers=2)
@@ -163,21 +164,23 @@ def main() -> None:
     if not (Path(house.data()) / "MNIST" / "raw").is_dir():
         raise SystemExit(f"There is no MNIST in {house.data()}: set WORKBENCH_DATA.")
     cores = torch.get_num_threads()
-    loop = fastest(usual, 1, cores) * epochs
+    loop = fastest(usual, epochs, cores)
     print(f"usual loop, {cores} threads: {loop / epochs:.2f} s an epoch")
     ours = fastest(workbench, epochs, 1)
     print(f"workbench, 1 thread: {ours / epochs:.2f} s an epoch: {loop / ours:.1f} times as fast as the usual loop")
     plain = fastest(bare, epochs, 1)
-    print(f"bare loop in memory, 1 thread: {plain / epochs:.2f} s an epoch; the workbench takes {ours / plain:.2f} times that")
+    print(f"bare loop in memory: {plain / epochs:.2f} s an epoch; the workbench takes {ours / plain:.2f} times that")
     pure = fastest(products, epochs, 1)
-    print(f"matrix products alone: {pure / epochs:.2f} s an epoch, {pure / ours:.0%} of the workbench, {pure / plain:.0%} of the bare loop")
+    shares = f"{pure / ours:.0%} of the workbench's time, {pure / plain:.0%} of the bare loop's"
+    print(f"matrix products alone: {pure / epochs:.2f} s an epoch, {shares}")
     if fit := keras(epochs):
         theirs = fastest(fit, epochs, cores)
         print(f"Keras fit: {theirs / epochs:.2f} s an epoch; the workbench is {theirs / ours:.1f} times as fast")
     else:
         print("Keras is not installed: left out (pip install keras tensorflow-cpu)")
     together = eight(epochs)
-    print(f"8 variants, 2 workers: {together / epochs:.2f} s an epoch: {8 * loop / together:.1f} times as fast as 8 usual loops")
+    ratio = 8 * loop / together
+    print(f"8 variants, 2 workers: {together / epochs:.2f} s an epoch: {ratio:.1f} times as fast as 8 usual loops")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ SECTIONS = {
     "surface": "Surfaces",
     "dataset": "Data sets",
     "model": "Models",
+    "rule": "Rules of the doctor",
 }
 
 

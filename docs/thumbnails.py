@@ -11,7 +11,9 @@ from typing import Any
 import vl_convert
 
 from workbench import house, registry
-from workbench.charts import descent, sweep, training
+from workbench.charts import descent, sweep
+from workbench.charts.curves import panel
+from workbench.charts.heat import gradient_heat
 from workbench.descent.contours import contours
 from workbench.descent.surface import Landscape
 from workbench.experiment import read
@@ -47,16 +49,14 @@ def strips(records: Records, jobs: list[Job]) -> Any:
 
 def accuracy(records: Records, jobs: list[Job]) -> Any:
     """Test and training accuracy."""
-    return training.panel(records["curve"], "accuracy", "step", width=560, height=120)
+    return panel(records["curve"], "accuracy", "step", width=560, height=120)
 
 
 def heat(records: Records, jobs: list[Job]) -> Any:
     """The gradients of three of the variants."""
     layers = records["layers"]
     names = list(dict.fromkeys(layers["variant"]))[:3]
-    chart = training.gradient_heat(layers[layers["variant"].isin(names)], width=190, columns=3)
-    chart.spec.height = 120
-    return chart
+    return gradient_heat(layers[layers["variant"].isin(names)], width=190, columns=3, height=120)
 
 
 DRAWN: dict[str, Draw] = {

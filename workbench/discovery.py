@@ -33,6 +33,7 @@ BUILTINS = (
     "surfaces",
     "datasets",
     "models",
+    "doctor",
     "bench_pages",
 )
 

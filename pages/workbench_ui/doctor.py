@@ -17,7 +17,7 @@ from workbench.errors import WorkbenchError
 from workbench.experiment import dump, parse
 from workbench.registry import Registry
 from workbench.training import doctor as surgery
-from workbench.training.doctor import Answers, Complaint, Progress, Report, Trial
+from workbench.training.doctor import Answers, Complaint, Progress, Report, Treatment
 from workbench.words import listed
 from workbench_ui import state, viewport
 from workbench_ui.body import Picture, Result
@@ -32,12 +32,12 @@ def doctor(result: Result) -> list[Picture]:
     """Say what is wrong, offer cures, and draw before and after of one that has been tried."""
     known = registry.current()
     report = look(result, known)
-    tried = surgery.trials(report, [job.run for job in result.jobs], known)
+    tried = surgery.treatments(report, [job.run for job in result.jobs], known)
     for message in report.broken:
         st.error(message, title="A rule failed", icon=":material/healing:")
     for variant in result.order:
         for complaint in report.of(variant):
-            card(result, complaint, [trial for trial in tried if trial.complaint is complaint], known)
+            card(result, complaint, [treatment for treatment in tried if treatment.complaint is complaint], known)
     if report.healthy:
         st.success(f"{listed(report.healthy)}: nothing found by {report.rules} rules.", icon=":material/check_circle:")
     return compared(result, report, tried)
@@ -50,9 +50,10 @@ def look(result: Result, known: Registry) -> Report:
     for job in result.jobs:
         if status := result.statuses.get(job.id):
             progress[job.run.variant, job.run.seed] = Progress(status.done, status.live)
+    rules = sorted({known.owner("rule", name).identity for name in known.names("rule")})
     patients = surgery.cases([job.run for job in result.jobs], result.records, progress)
     answers = [
-        remembered((id(known), ids[case.variant, case.seed], len(case.curve), len(case.layers)), case, known)
+        remembered((*rules, ids[case.variant, case.seed], len(case.curve), len(case.layers)), case, known)
         if case.outcome
         else surgery.consult(case, known)
         for case in patients
@@ -66,7 +67,7 @@ def remembered(key: tuple[Any, ...], _case: Case, _known: Registry) -> Answers:
     return surgery.consult(_case, _known)
 
 
-def card(result: Result, complaint: Complaint, tried: Sequence[Trial], known: Registry) -> None:
+def card(result: Result, complaint: Complaint, tried: Sequence[Treatment], known: Registry) -> None:
     """One complaint: its name, its evidence, and a button for every cure that fits."""
     order = result.order
     color = colors_of(len(order))[order.index(complaint.variant)]
@@ -84,7 +85,9 @@ def card(result: Result, complaint: Complaint, tried: Sequence[Trial], known: Re
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("May help:", width="content")
             for number, cure in enumerate(cures):
-                buttons(result, complaint, number, cure, step, [trial for trial in tried if trial.cure == cure])
+                buttons(
+                    result, complaint, number, cure, step, [treatment for treatment in tried if treatment.cure == cure]
+                )
 
 
 def branching(result: Result, variant: str) -> int:
@@ -97,16 +100,18 @@ def branching(result: Result, variant: str) -> int:
     return least if least > max(begins, default=0) else 0
 
 
-def buttons(result: Result, complaint: Complaint, number: int, cure: Cure, step: int, tried: Sequence[Trial]) -> None:
+def buttons(
+    result: Result, complaint: Complaint, number: int, cure: Cure, step: int, tried: Sequence[Treatment]
+) -> None:
     """From the start, and from the present step of a running variant; what has been tried says so."""
     page = state.page_for(result.experiment.kind)
     key = f"{page}.doctor.{complaint.variant}.{complaint.rule.name}.{number}"
-    done = next((trial for trial in tried if trial.step == 0), None)
+    done = next((treatment for treatment in tried if treatment.step == 0), None)
     tip = f"Tried: {done.after}." if done else "Adds a variant with this change, and runs it. Undo takes it back."
     icon = ":material/check:" if done else ":material/add:"
     args: tuple[Any, ...] = (page, complaint.variant, cure)
     st.button(cure.label, icon=icon, key=key, disabled=done is not None, on_click=try_cure, args=args, help=tip)
-    if step and cure.fork and not any(trial.step for trial in tried):
+    if step and cure.fork and not any(treatment.step for treatment in tried):
         tip = f"A branch of the running {complaint.variant}: equal to it up to step {step}, then with this change."
         st.button(
             f"{cure.label} from step {step}", icon=":material/fork_right:", key=f"{key}.fork", on_click=try_cure,
@@ -126,23 +131,25 @@ def try_cure(page: str, variant: str, cure: Cure, step: int = 0) -> None:
     st.session_state[f"{page}.run"] = True
 
 
-def compared(result: Result, report: Report, tried: Sequence[Trial]) -> list[Picture]:
+def compared(result: Result, report: Report, tried: Sequence[Treatment]) -> list[Picture]:
     """What the cures did, a sentence each, and one picture of the chosen one; where none was tried, the evidence."""
     curve, layers = result.records["curve"], result.records["layers"]
     if curve.empty:
         return []
     if not tried:
         return [shown_evidence(result, report)]
-    statistics = [telling(trial.complaint.evidence, of(layers, trial.before, trial.after)) for trial in tried]
+    statistics = [
+        telling(treatment.complaint.evidence, of(layers, treatment.before, treatment.after)) for treatment in tried
+    ]
     said = [
-        before_after_said(result.records, trial.before, trial.after, statistic, trial.cure.label)
-        for trial, statistic in zip(tried, statistics, strict=True)
+        before_after_said(result.records, treatment.before, treatment.after, statistic, treatment.cure.label)
+        for treatment, statistic in zip(tried, statistics, strict=True)
     ]
     st.subheader("Before and after", anchor=False)
     for text in dict.fromkeys(said):
         st.markdown(f"- {text}")
     there = set(curve["variant"])
-    choices = [number for number, trial in enumerate(tried) if trial.after in there]
+    choices = [number for number, treatment in enumerate(tried) if treatment.after in there]
     if not choices:
         return [shown_evidence(result, report)]
     chosen = choices[-1]
@@ -155,8 +162,10 @@ def compared(result: Result, report: Report, tried: Sequence[Trial]) -> list[Pic
             label_visibility="collapsed",
             format_func=lambda number: f"{tried[number].before} → {tried[number].after}",
         )
-    trial = tried[chosen]
-    draw = partial(before_after, curve, layers, [trial.before, trial.after], statistics[chosen], names=result.order)
+    treatment = tried[chosen]
+    draw = partial(
+        before_after, curve, layers, [treatment.before, treatment.after], statistics[chosen], names=result.order
+    )
     return [Picture("before and after", [draw(room=viewport.width())], f"{said[chosen]} {LINES}", draw)]
 
 

@@ -1,4 +1,4 @@
-"""Activations, initializers, datasets and models, each against its formula."""
+"""Initializers, data sets and the multilayer perceptron, each against its formula."""
 
 from __future__ import annotations
 
@@ -11,32 +11,6 @@ from torch import nn
 
 from workbench import registry
 from workbench.errors import WorkbenchError
-
-Z = torch.linspace(-3, 3, 13)
-
-
-@pytest.mark.parametrize(
-    ("name", "formula"),
-    [
-        ("sigmoid", lambda z: 1 / (1 + torch.exp(-z))),
-        ("tanh", lambda z: (torch.exp(z) - torch.exp(-z)) / (torch.exp(z) + torch.exp(-z))),
-        ("relu", lambda z: z * (z > 0)),
-        ("leaky_relu", lambda z: torch.where(z > 0, z, 0.01 * z)),
-        ("identity", lambda z: z),
-    ],
-)
-def test_an_activation_is_its_formula(name, formula):
-    known = registry.current()
-    made = known.make("activation", {"use": name} | known.settings("activation", name, {}))
-    assert torch.allclose(made(Z), formula(Z), atol=1e-6)
-
-
-def test_the_slope_of_a_sigmoid_and_where_it_is_exactly_one():
-    z = torch.tensor([0.0], requires_grad=True)
-    nn.Sigmoid()(z).backward()
-    assert z.grad.item() == 0.25
-    assert nn.Sigmoid()(torch.tensor(16.7)).item() == 1.0
-    assert nn.Sigmoid()(torch.tensor(16.0)).item() < 1.0
 
 
 def filled(name: str, shape: tuple[int, ...], seed: int = 0, **given: object) -> torch.Tensor:
@@ -119,7 +93,7 @@ def test_digits_are_split_by_class_and_the_same_every_time():
 
 def test_gaussian_noise_has_its_numbers_and_no_leak():
     known = registry.current()
-    settings = {"use": "gaussian", "samples": 4000, "features": 50, "classes": 7, "seed": 3}
+    settings = {"use": "gaussian", "samples": 4000, "features": 50, "classes": 7, "seed": 3, "correlation": 0.0}
     data = known.make("dataset", settings, Path("nowhere"))
     assert data.train_x.shape == data.test_x.shape == (4000, 50)
     assert data.train_x.mean().abs() < 0.01

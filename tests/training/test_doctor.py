@@ -16,7 +16,7 @@ from workbench.errors import ExperimentError
 from workbench.experiment import Experiment, parse, read, resolve
 from workbench.records import MemoryRecorder, frame, label
 from workbench.training import doctor
-from workbench.training.doctor import Progress, Report, cases, cured, examine, possible, prescribe, trials
+from workbench.training.doctor import Progress, Report, cases, cured, examine, possible, prescribe, treatments
 from workbench.training.loop import execute
 
 Plain = dict[str, Any]
@@ -203,6 +203,16 @@ def test_a_running_training_is_judged_by_what_is_there() -> None:
     [complaint] = examine([case], known).complaints
     assert complaint.rule.name == "vanishing"
     assert "Now, at step" in complaint.evidence
+
+
+def test_a_long_run_whose_curve_leaves_out_the_harm_is_judged_by_its_units() -> None:
+    made = experiment({"model": mlp(2)}, HE | adam(1.0))
+    found = records(made)
+    found["curve"] = found["curve"][found["curve"]["loss"] < 3.5]
+    report = diagnose(made, found)
+    assert names(report) == ["rate_too_high", "dead"]
+    assert "The loss rose" not in report.complaints[0].evidence
+    assert "of a layer were dead, at step 137 it is 100 %" in report.complaints[0].evidence
 
 
 def test_a_slow_start_is_not_a_low_rate() -> None:
@@ -456,8 +466,8 @@ def test_a_cure_that_was_tried_is_recognised_by_what_it_is() -> None:
         ],
     )
     report = diagnose(made.model_copy(update={"variants": made.variants[:1]}))
-    found = trials(report, resolve(made, known), known)
-    assert {(trial.before, trial.after, trial.cure.label, trial.step) for trial in found} == {
+    found = treatments(report, resolve(made, known), known)
+    assert {(treatment.before, treatment.after, treatment.cure.label, treatment.step) for treatment in found} == {
         ("ill", "mine", "batch norm", 0),
         ("ill", "late", "ReLU with He's weights", 4),
     }

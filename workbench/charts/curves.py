@@ -48,6 +48,8 @@ def loss_title(curve: pd.DataFrame) -> str:
 def breaks(rows: pd.DataFrame, metric: str, x: str = "step") -> pd.DataFrame:
     """Where each run first lost its footing: its last finite value, and the step at which it was not finite."""
     found: list[dict[str, Any]] = []
+    lost = rows.loc[~np.isfinite(rows[metric].astype("float64")), ["variant", "seed"]].drop_duplicates()
+    rows = rows.merge(lost, on=["variant", "seed"]) if len(lost) else rows.iloc[:0]
     for (variant, seed), run in rows.sort_values("step", kind="stable").groupby(["variant", "seed"], sort=False):
         finite = np.isfinite(run[metric].to_numpy("float64"))
         if finite.all() or not finite.any():
@@ -61,6 +63,8 @@ def breaks(rows: pd.DataFrame, metric: str, x: str = "step") -> pd.DataFrame:
 def forks(curve: pd.DataFrame, metric: str, x: str = "step") -> pd.DataFrame:
     """Where branches leave their trunks: the first test row of every variant that does not begin at step 0."""
     begins = curve.groupby("variant")["step"].min()
+    if not (begins > 0).any():
+        return pd.DataFrame(columns=["variant", "split", "step", x, "value"])
     tests = curve[(curve["split"] == "test") & curve["variant"].isin(begins.index[begins > 0])]
     return averaged(tests[tests["step"] == tests.groupby("variant")["step"].transform("min")], metric, x)
 

@@ -42,11 +42,13 @@ def gradient_heat(
     width: int = 260,
     columns: int = 3,
     names: Sequence[str] = (),
+    height: int = 0,
 ) -> Filled:
     """Layers x measured steps, one panel a variant, one colour scale for all; norms as log10.
 
     The columns are the measured steps, which lie closer at the start. Over several seeds: the mean. Cells
-    that have no logarithm have colours of their own; a cell that was not measured is empty.
+    that have no logarithm have colours of their own; a cell that was not measured is empty. ``height`` of a panel in
+    pixels, 0: as the number of layers needs it.
     """
     tables = Tables()
     return Filled(
@@ -62,6 +64,7 @@ def heat_map(
     names: Sequence[str],
     tables: Tables,
     listens: bool = False,
+    height: int = 0,
 ) -> Faceted:
     """``gradient_heat`` of its ``cells``, a part of a picture with these ``tables``; ``listens``: and with a cursor."""
     logarithmic = statistic in NORMS
@@ -109,7 +112,7 @@ def heat_map(
         )
         parts.append(frame.mark_rect(fill=None, stroke="white", strokeWidth=3).encode(x=x))
         parts.append(frame.mark_rect(fill=None, stroke="#1b2730", strokeWidth=1).encode(x=x))
-    height = max(120, min(18 * depth, 420))
+    height = height or max(120, min(18 * depth, 420))
     steps = max(1, int(table["step"].nunique()))
     whole = steps * max(1, width // steps)  # cells of whole pixels leave no seams
     layered = Layered(parts, width=whole, height=height)

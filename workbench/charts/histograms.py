@@ -16,6 +16,7 @@ from workbench.charts.training import variants
 
 What = Literal["gradient", "activation"]
 NOTHING, BEYOND = "0", "∞"  # the bins of what is exactly 0 and of what is not finite
+SHORT = {"gradient": "gradients", "activation": "activations"}
 WORDS = {"gradient": "entries of the weights' gradient", "activation": "activations"}
 
 
@@ -61,7 +62,7 @@ def spread(
         "label:N",
         sort=order,
         scale=alt.Scale(domain=order),
-        title=f"size of the {WORDS[what]} (power of ten)",
+        title="size (power of ten)",
         axis=alt.Axis(labelAngle=0, labelOverlap=True, ticks=False),
     )
     y = alt.Y(
@@ -71,7 +72,7 @@ def spread(
             labelExpr=f"datum.value == 1 ? '1 (input)' : datum.value == {depth} ? '{depth} (last)' : datum.label"
         ),
     )
-    key = alt.Legend(title="share of the layer's entries", orient="top", format=".0%", gradientLength=180)
+    key = alt.Legend(title=f"share of the layer's {SHORT[what]}", orient="top", format=".0%", gradientLength=180)
     cells = (
         alt.Chart()
         .mark_rect()

@@ -41,7 +41,8 @@ def variants(rows: pd.DataFrame, names: Sequence[str] = ()) -> list[str]:
 
 def seeds_of(rows: pd.DataFrame) -> Seeds:
     """How many seeds stand behind the variants: one number where it is the same for all."""
-    counts = {str(name): int(count) for name, count in rows.groupby("variant", sort=False)["seed"].nunique().items()}
+    pairs = rows[["variant", "seed"]].drop_duplicates()
+    counts = {str(name): int(count) for name, count in pairs["variant"].value_counts(sort=False).items()}
     return next(iter(counts.values()), 1) if len(set(counts.values())) < 2 else counts
 
 

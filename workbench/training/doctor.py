@@ -253,7 +253,7 @@ def brief(kind: str, reference: Mapping[str, Any], registry: Registry) -> dict[s
 
 
 @dataclass(frozen=True)
-class Trial:
+class Treatment:
     """A variant of the experiment that is another one with a cure: what stood ``before``, and ``after``."""
 
     complaint: Complaint
@@ -263,7 +263,7 @@ class Trial:
     step: int = 0  # where it branched off; 0: from the start
 
 
-def trials(report: Report, runs: Sequence[Run], registry: Registry) -> list[Trial]:
+def treatments(report: Report, runs: Sequence[Run], registry: Registry) -> list[Treatment]:
     """Which variants are others with one of their cures: found by what they are, so whoever composed them counts."""
     by_name = {run.variant: run for run in reversed(runs)}  # of each variant, the first seed
     found = []
@@ -280,9 +280,9 @@ def trials(report: Report, runs: Sequence[Run], registry: Registry) -> list[Tria
                 if name == each.variant or (run.task, run.base) != (wanted.task, wanted.base):
                     continue
                 if run.fork is None:
-                    found.append(Trial(each, cure, each.variant, name))
+                    found.append(Treatment(each, cure, each.variant, name))
                 elif run.fork.run.content() == before.content():
-                    found.append(Trial(each, cure, each.variant, name, run.fork.step))
+                    found.append(Treatment(each, cure, each.variant, name, run.fork.step))
     return found
 
 
