@@ -43,7 +43,8 @@ class Cure:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is wrong: ``evidence`` is a sentence with the numbers in it."""
+    """What is wrong: ``evidence`` is a sentence with the numbers in it, ``statistic`` what to draw before and after."""
 
     evidence: str
     cures: Sequence[Cure] = ()
+    statistic: str = ""  # of the table layers

@@ -139,7 +139,7 @@ def compared(result: Result, report: Report, tried: Sequence[Treatment]) -> list
     if not tried:
         return [shown_evidence(result, report)]
     statistics = [
-        telling(treatment.complaint.evidence, of(layers, treatment.before, treatment.after)) for treatment in tried
+        telling(treatment.complaint.statistic, of(layers, treatment.before, treatment.after)) for treatment in tried
     ]
     said = [
         before_after_said(result.records, treatment.before, treatment.after, statistic, treatment.cure.label)
@@ -176,7 +176,7 @@ def shown_evidence(result: Result, report: Report) -> Picture:
     first = report.complaints[0] if report.complaints else None
     shown = [first.variant] if first else []
     shown += [name for name in report.healthy if name in there][: BESIDE - len(shown)]
-    statistic = telling(first.evidence if first else "", of(layers, *shown))
+    statistic = telling(first.statistic if first else "", of(layers, *shown))
     draw = partial(before_after, curve, layers, shown, statistic, names=result.order)
     note = f"{first.variant}: {first.rule.title.lower()}. {first.evidence}" if first else "Nothing found."
     return Picture("evidence", [draw(room=viewport.width())], f"{note} {LINES}", draw)

@@ -42,14 +42,14 @@ def diagnose(case: Case, above: float) -> Diagnosis | None:
     )
     if at_start:
         text += f" At the start it was {percent(table.iloc[0].max())} already: the weights push them below 0."
-        return Diagnosis(text, [HE, LEAKY_RELU, BATCH_NORM])
+        return Diagnosis(text, [HE, LEAKY_RELU, BATCH_NORM], "dead_fraction")
     first = table.index[(table >= above).any(axis=1)][0]
     update = measured(case, "update_ratio")
     before = update[update.index < first]
     text += f" At the start it was {percent(table.iloc[0].max())}; at step {first} it had happened"
     if before.size:
         text += f", after updates of up to {before.max(axis=None):.2g} of the size of the weights"
-    return Diagnosis(text + ".", [*rate_times(case, 0.1), LEAKY_RELU, BATCH_NORM])
+    return Diagnosis(text + ".", [*rate_times(case, 0.1), LEAKY_RELU, BATCH_NORM], "dead_fraction")
 
 
 dead = Rule(

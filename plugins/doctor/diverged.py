@@ -40,7 +40,7 @@ def diagnose(case: Case) -> Diagnosis | None:
             )
         return Diagnosis(text + ".", [fitting_weights(case), BATCH_NORM, *rate_times(case, 0.1), CLIP_NORM])
     text += too_far(case) + over_the_limit(case)
-    return Diagnosis(text, [*rate_times(case, 0.1), *rate_times(case, 0.01), CLIP_NORM, WARMUP])
+    return Diagnosis(text, [*rate_times(case, 0.1), *rate_times(case, 0.01), CLIP_NORM, WARMUP], "update_ratio")
 
 
 def too_far(case: Case) -> str:

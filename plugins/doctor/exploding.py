@@ -41,7 +41,7 @@ def diagnose(case: Case, above: float) -> Diagnosis | None:
         text += f" {now(case).capitalize()} {ratio.index[-1]} it is {number(ratio.iloc[-1])} times{fades}."
     if learned(case):
         text += " The network learns all the same."
-    return Diagnosis(text, [*structure(case), CLIP_NORM, WARMUP, *rate_times(case, 0.1)])
+    return Diagnosis(text, [*structure(case), CLIP_NORM, WARMUP, *rate_times(case, 0.1)], "signal_grad_norm")
 
 
 def structure(case: Case) -> list[Cure]:

@@ -32,7 +32,7 @@ def diagnose(case: Case, above: float) -> Diagnosis | None:
         f"At step {step} the size of the update / size of the weights is {number(update.loc[step].max())} in layer "
         f"{update.loc[step].idxmax()}; near 0.001 is usual. {harm}"
     )
-    return Diagnosis(text, [*rate_times(case, 0.1), *rate_times(case, 0.01), WARMUP, CLIP_NORM])
+    return Diagnosis(text, [*rate_times(case, 0.1), *rate_times(case, 0.01), WARMUP, CLIP_NORM], "update_ratio")
 
 
 def loss_rose(case: Case) -> str:

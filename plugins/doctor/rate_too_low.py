@@ -42,7 +42,9 @@ def diagnose(case: Case, below: float) -> Diagnosis | None:
         f"{number(rows['loss'].iloc[0])} to {number(rows['loss'].tail(10).mean())}."
     )
     far = 10.0 ** max(1.0, np.ceil(np.log10(1 / (steps * longest))))  # then they can move by about their own size
-    return Diagnosis(text, [cure for factor in dict.fromkeys((far, far / 10, 10.0)) for cure in some(case, factor)])
+    return Diagnosis(
+        text, [cure for factor in dict.fromkeys((far, far / 10, 10.0)) for cure in some(case, factor)], "update_ratio"
+    )
 
 
 def some(case: Case, factor: float) -> list[Cure]:

@@ -51,7 +51,7 @@ def diagnose(case: Case, above: float) -> Diagnosis | None:
         first = table.index[(table >= above).any(axis=1)][0]
         text += f" At the start it was {percent(begin.max())}; at step {first} the updates had driven them there."
     cures = [XAVIER, RELU_HE, BATCH_NORM] if at_start else [*rate_times(case, 0.1), BATCH_NORM, RELU_HE]
-    return Diagnosis(text, cures)
+    return Diagnosis(text, cures, "saturated_fraction")
 
 
 saturated = Rule(

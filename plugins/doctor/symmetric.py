@@ -43,7 +43,7 @@ def diagnose(case: Case) -> Diagnosis | None:
             which = "" if len(without) == gradients.shape[1] else f" of {layers_named(without, 0)}"
             until = f" up to step {gradients.index[-1]}" if gradients.index[-1] else ""
             text += f" No weight{which} gets a gradient{until}."
-        return Diagnosis(text, cures)
+        return Diagnosis(text, cures, "activation_correlation")
     if agree := units_agree(case):
         table = hidden(measured(case, "activation_correlation"))
         still = list(table.columns[table.isna().all()])
@@ -53,7 +53,7 @@ def diagnose(case: Case) -> Diagnosis | None:
         )
         if still and len(table) > 1:
             text += f" At step {table.index[-1]} that still holds of {layers_named(still, table.shape[1])}."
-        return Diagnosis(text, cures)
+        return Diagnosis(text, cures, "activation_correlation")
     return None
 
 

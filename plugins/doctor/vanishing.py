@@ -36,7 +36,7 @@ def diagnose(case: Case, below: float) -> Diagnosis | None:
     predicted = measured(case, "theory_signal_norm")
     if predicted.shape[1] > 1 and predicted.iloc[0, -1] > 0:
         text += f" Theory expects {number(predicted.iloc[0, 0] / predicted.iloc[0, -1])} at the start."
-    return Diagnosis(text, [RELU_HE, BATCH_NORM, RESIDUAL])
+    return Diagnosis(text, [RELU_HE, BATCH_NORM, RESIDUAL], "signal_grad_norm")
 
 
 BELOW = 1e-3

@@ -41,6 +41,8 @@ def test_the_heat_map_marks_zero_and_nan_and_names_the_ends():
     assert panels["facet"]["sort"] == ["a", "b"]
     assert "resolve" not in panels["spec"]  # one colour scale for all panels
     assert panels["resolve"] == {"axis": {"x": "independent"}}
+    assert panels["spec"]["height"] == 120
+    assert gradient_heat(LAYERS, height=70).to_dict()["vconcat"][0]["spec"]["height"] == 70
 
 
 def test_every_measured_cell_is_drawn():

@@ -21,15 +21,13 @@ POINTS = 200  # of a curve
 START, END = "at the first look", "at the last look"
 
 
-def telling(evidence: str, layers: pd.DataFrame) -> str:
-    """The measurement to show: the first that ``evidence`` calls by its name in ``NAMES``, else the signal's gradient.
+def telling(wanted: str, layers: pd.DataFrame) -> str:
+    """The measurement to show: the one that a diagnosis names, else the signal's gradient.
 
     Empty when ``layers`` has no rows of any.
     """
     there = set(layers["statistic"])
-    named = [(evidence.index(name), statistic) for statistic, name in NAMES.items() if name in evidence]
-    wanted = [statistic for _, statistic in sorted(named)] + [*GRADIENTS, *NAMES]
-    return next((statistic for statistic in wanted if statistic in there), "")
+    return next((statistic for statistic in (wanted, *GRADIENTS, *NAMES) if statistic in there), "")
 
 
 def before_after(

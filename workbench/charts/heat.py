@@ -50,10 +50,8 @@ def gradient_heat(
     that have no logarithm have colours of their own; a cell that was not measured is empty. ``height`` of a panel in
     pixels, 0: as the number of layers needs it.
     """
-    tables = Tables()
-    return Filled(
-        [heat_map(cells(layers, statistic), statistic, width, columns, variants(layers, names), tables)], tables
-    )
+    table, names, tables = cells(layers, statistic), variants(layers, names), Tables()
+    return Filled([heat_map(table, statistic, width, columns, names, tables, height=height)], tables)
 
 
 def heat_map(

@@ -47,6 +47,7 @@ class Complaint:
     examined: tuple[int, ...]
     evidence: str
     cures: tuple[Cure, ...]
+    statistic: str = ""  # that tells most about it
 
     @property
     def scope(self) -> str:
@@ -167,7 +168,8 @@ def complaint(
                 cures.setdefault(cure.label, cure)
     evidence = " ".join(diagnosis.evidence for diagnosis in said[0][1])
     seeds = tuple(seed for seed, _ in said)
-    return Complaint(rule, variant, seeds, tuple(examined), evidence, tuple(cures.values()))
+    statistic = next((diagnosis.statistic for diagnosis in said[0][1] if diagnosis.statistic), "")
+    return Complaint(rule, variant, seeds, tuple(examined), evidence, tuple(cures.values()), statistic)
 
 
 # -- cures -------------------------------------------------------------------------------------------------

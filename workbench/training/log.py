@@ -10,6 +10,7 @@ from workbench.records import Recorder
 from workbench.training.probes import Probe
 
 LONGEST_CURVE = 1000  # training rows of one run: more than a chart can show
+FIRST = 20  # steps that are all kept
 WRITE_EVERY = 0.5  # seconds between two portions: a table costs more to make than a step
 
 Row = dict[str, Any]
@@ -25,8 +26,8 @@ class Log:
         self.written = -math.inf  # the first rows at once: somebody waits for them
 
     def wants(self, step: int) -> bool:
-        """Whether the training row of this step is kept; the first and the last are."""
-        return step % self.stride == 0 or step == self.steps - 1
+        """Whether the training row of this step is kept; the first ones are, in which most goes wrong, and the last."""
+        return step < FIRST or step % self.stride == 0 or step == self.steps - 1
 
     def train(self, step: int, loss: float, accuracy: float, rate: float, norm: float) -> None:
         """A batch, before its step."""
