@@ -75,13 +75,18 @@ def curves(result: Result, found: Matrix) -> list[Picture]:
     summary = result.records["summary"]
     gone = summary[summary["outcome"] == "diverged"]
     lost = list(zip(gone["variant"], gone["seed"], strict=True))
-    least, header = 90, charts.HEADER + 60 if row else 84
+    least, header = 90, charts.HEADER + 100 if row else 84
     size, wrap = viewport.panels(least, len(columns) if row else 4, axis=header)
     if row:  # a grid cannot wrap: its panels share the width there is
-        size = max(60, min(260, (viewport.width() - header) // len(columns) - 12))
+        size = min(260, (viewport.width() - header) // len(columns) - 12)
+    titles = (row.title if row else "", column.title)
+    if row and size < least:  # no room for a grid: one panel after the other, each with its row in its title
+        places = places.assign(column=places["row"] + ", " + places["column"], row="")
+        rows, columns, titles = [""], list(dict.fromkeys(places["column"])), ("", f"{row.title} x {column.title}")
+        size, wrap = viewport.panels(130)
     draw = partial(
         charts.small_multiples, curve, places, rows, columns, metric=metric, lines=lines if coloured else (),
-        titles=(row.title if row else "", column.title, " x ".join(factor.title for factor in others)),
+        titles=(*titles, " x ".join(factor.title for factor in others)),
         finals=found.scores.table.mean().dropna().to_dict(), diverged=lost,
         best=best, reference=reference, log=metric == "loss",
     )  # fmt: skip

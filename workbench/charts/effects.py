@@ -16,6 +16,7 @@ BEST = "\N{BLACK STAR}"
 NOT_RUN = "not run"
 ROOM = 0.22  # of the height of a panel, at the top
 HEADER = 130  # pixels that the titles of rows take
+PARTS = "split(datum.label, ', ')"  # one below the other: cut off at the end, two levels could look alike
 VERDICTS = {  # colour and shape; the word is always written, too
     "helps": ("#15916a", "triangle-up"),
     "likely helps": ("#15916a", "diamond"),
@@ -115,12 +116,12 @@ def small_multiples(
         layers.append(text.encode(x=alt.value(5), y=alt.value(4), text="text:N"))
     height = round(size * 0.62)
     whole = alt.layer(*layers, data=table).properties(width=size, height=height)
-    header = alt.Header(labelFontWeight="bold", labelLimit=size, titleFontWeight="normal")
+    header = alt.Header(labelFontWeight="bold", labelLimit=size, labelExpr=PARTS, titleFontWeight="normal")
     if len(rows) < 2:
         across = alt.Facet("column:N", title=titles[1] or None, sort=list(columns), header=header)
         return whole.facet(facet=across, columns=max(1, min(wrap, len(columns))), spacing=14)
     side = alt.Header(labelFontWeight="bold", labelAngle=0, labelAlign="left", labelLimit=HEADER,
-                      titleFontWeight="normal")  # fmt: skip
+                      labelExpr=PARTS, titleFontWeight="normal")  # fmt: skip
     return whole.facet(
         row=alt.Row("row:N", title=titles[0] or None, sort=list(rows), header=side),
         column=alt.Column("column:N", title=titles[1] or None, sort=list(columns), header=header),
