@@ -133,6 +133,7 @@ def test_the_hash_stays_the_same_over_time(known: registry.Registry) -> None:
 # --- round trip, for any experiment
 
 
+readable = st.text(min_size=1, max_size=10).filter(lambda name: name.isprintable() and name.strip())
 names = st.sampled_from(["sgd", "adam", "relu", "batch_norm", "quadratic"])
 setting = st.one_of(
     st.booleans(),
@@ -164,7 +165,7 @@ def experiments(draw: st.DrawFn) -> Experiment:
         "base": draw(st.fixed_dictionaries({}, optional=base if descent else base | {"activation": references})),
         "variants": [
             {"name": name, **draw(st.fixed_dictionaries({}, optional=variant))}
-            for name in draw(st.lists(st.text(min_size=1, max_size=10), max_size=4, unique=True))
+            for name in draw(st.lists(readable, max_size=4, unique=True))
         ],
     }
     if kind == "sweep":
@@ -249,7 +250,7 @@ def test_a_wrong_form_is_one_sentence_that_says_what_is_allowed(text: str, messa
             "[base]\noptimizer = { use = 'sgd', lr = 'x' }",
             "my.toml: optimizer.lr: 'x' is not allowed; allowed: a number",
         ),
-        ("[base]\nremedies = ['batch_norm']", "remedies: 'batch_norm' changes a network, and a surface has none"),
+        ("[base]\nremedies = ['batch_norm']", "remedies: 'batch_norm' needs a network, and a surface has none"),
         ("[[variants]]\nname = 'v'\nactivation = 'relu'", "variant 'v': activation plays no part in kind = 'descent'"),
         ("[[variants]]\nname = 'v'\noptimizer = 'xyz'", "my.toml: variant 'v': optimizer: unknown optimizer 'xyz'"),
         (
@@ -481,3 +482,9 @@ def test_the_source_of_a_transfer_counts_in_the_id(
 
 def test_every_error_of_the_bench_is_a_workbench_error() -> None:
     assert issubclass(ExperimentError, WorkbenchError)
+
+
+@pytest.mark.parametrize("name", [" ", "a\nb", "a\x1b[31mb"])
+def test_a_name_that_cannot_be_read_is_refused(name: str) -> None:
+    with pytest.raises(ExperimentError, match="not a name that can be read"):
+        parse({"kind": "training", "variants": [{"name": name}]})

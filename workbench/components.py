@@ -79,8 +79,9 @@ class Optimizer(Component):
 
     What it asks for: ``needs_closure``, its step evaluates the loss itself; ``least_dim``, the fewest
     dimensions that a tensor of parameters may have (a point on a surface has 1); ``modes``, it has
-    ``train()`` and ``eval()``, and the weights to judge are those after ``eval()``. ``licence`` is named
-    where it is not a permissive one.
+    ``train()`` and ``eval()``, and the weights to judge are those after ``eval()``. ``keeps(**settings)``, the
+    numbers that it keeps for each weight, where these are more than two as in Adam: memory is asked for before it
+    is taken. ``licence`` is named where it is not a permissive one.
     """
 
     kind: ClassVar[str] = "optimizer"
@@ -89,6 +90,7 @@ class Optimizer(Component):
     needs_closure: bool = False
     least_dim: int = 0
     modes: bool = False
+    keeps: Callable[..., float] | None = None
     licence: str = ""
 
     @property
@@ -230,14 +232,16 @@ class Dataset(Component):
 
     ``fingerprint(folder, **settings) -> str``, for one that reads files which people change: a short text that
     is another one when the files hold something else. Then they are read anew, and a run is another run.
+    ``size(**settings) -> bytes``, for one that can become large: it is refused before it takes what is not there.
     """
 
     kind: ClassVar[str] = "dataset"
 
     fingerprint: Callable[..., str] | None = None
+    size: Callable[..., float] | None = None
 
     def __post_init__(self) -> None:
-        every = Param("classes", "", help="keep only these classes, like 0-4 or 1,3,5; empty keeps all")
+        every = Param("classes", "", help="keep only these classes, like 0-4 or 1,3,5; empty keeps all", rule=several)
         if "classes" not in [getattr(param, "name", None) for param in self.params]:
             object.__setattr__(self, "params", (*self.params, every))
         super().__post_init__()
@@ -246,6 +250,14 @@ class Dataset(Component):
         """The fingerprint of its files with these settings; empty for one whose files nobody changes."""
         settings = {key: value for key, value in reference.items() if key != "use"}
         return self.fingerprint(folder, **settings) if self.fingerprint is not None else ""
+
+
+def several(classes: str) -> None:
+    """Raise ``ValueError`` for a text that names one number."""
+    if classes.strip().isdecimal():
+        raise ValueError(
+            f"{classes!r:.40}: one class leaves nothing to tell apart; name two or more, like 0-4 or 1,3,5"
+        )
 
 
 @dataclass

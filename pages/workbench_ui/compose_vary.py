@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -22,6 +23,7 @@ Axis = tuple[str, Param | None]  # the kind of component, and the Param where it
 KINDS = {"source": "dataset"}  # keys whose component is of a kind with another name
 MOST_KEYS = 3
 NOTHING = "nothing else"
+DECIMAL_COMMA = re.compile(r"(?<![\d.eE])[-+]?\d+,\d+(?![\d.eE])")
 REMEDIES = "remedies"
 NO_REMEDIES = "no remedies"
 
@@ -86,8 +88,10 @@ def draw_values(composer: Composer, key: str, kind: str, param: Param | None, pl
         usable = [component.name for component in composer.known.all(kind) if not composer.unusable(component)]
         chosen: list[Any] = st.multiselect("Values", usable, key=place)
         return chosen
-    text = st.text_input("Values", key=place, placeholder="0.01, 0.1, 1", help=param.allowed)
-    return numbers(text, param)
+    words = separated_by_semicolons(param)
+    hint = f"{param.default or 'one'}; another" if words else "0.01, 0.1, 1"
+    tip = f"{param.allowed}; values are separated by a {'semicolon' if words else 'comma and a space, or a semicolon'}"
+    return typed(st.text_input("Values", key=place, placeholder=hint, help=tip), param)
 
 
 def draw_sets(composer: Composer, place: str) -> list[Any] | None:
@@ -139,10 +143,39 @@ def spoken(key: str) -> str:
     return key.removeprefix("task.").replace(".", " ").replace("_", " ")
 
 
-def numbers(text: str, param: Param) -> list[Any] | None:
+def separated_by_semicolons(param: Param) -> bool:
+    """Whether a value may hold commas itself: any text that is not chosen from a list."""
+    return isinstance(param.default, str) and not param.choices
+
+
+def pieces(text: str, param: Param) -> list[str]:
+    """What is typed, cut at semicolons, else (not where commas belong to the values) at commas.
+
+    Raises ``ValueError`` where a comma may stand for a decimal point, as in ``0,01, 0,1``: two whole numbers with
+    nothing but a comma between them. A setting that is a whole number has no decimals, so there it stands for none.
+    """
+    if separated_by_semicolons(param):
+        found = text.split(";")
+    else:
+        if isinstance(param.default, float) and (comma := DECIMAL_COMMA.search(text)):
+            point = comma[0].replace(",", ".")
+            raise ValueError(
+                f"{comma[0]} is not clear. Decimals take a point: {point}; "
+                f"two values are separated by a comma and a space: {comma[0].replace(',', ', ')}"
+            )
+        found = text.replace(";", ",").split(",")
+    return [piece.strip() for piece in found if piece.strip()]
+
+
+def typed(text: str, param: Param) -> list[Any] | None:
     """Values typed as ``0.01, 0.1, 1``, each checked against the Param; None while they are not all right."""
     made: list[Any] = []
-    for piece in filter(None, (piece.strip() for piece in text.split(","))):
+    try:
+        found = pieces(text, param)
+    except ValueError as error:
+        complain(str(error))
+        return None
+    for piece in found:
         try:
             if isinstance(param.default, bool):
                 value: Any = {"true": True, "false": False}[piece.lower()]
@@ -150,6 +183,6 @@ def numbers(text: str, param: Param) -> list[Any] | None:
                 value = piece if isinstance(param.default, str) else float(piece)
             made.append(param.check(value))
         except (ValueError, KeyError):
-            st.caption(f":red[{spell(piece)} is not allowed; allowed: {param.allowed}]")
+            complain(f"{spell(piece)} is not allowed; allowed: {param.allowed}")
             return None
     return list(dict.fromkeys(made))

@@ -18,7 +18,6 @@ from workbench.experiment import dump, parse
 from workbench.registry import Registry
 from workbench.training import doctor as surgery
 from workbench.training.doctor import Answers, Complaint, Progress, Report, Treatment
-from workbench.words import listed
 from workbench_ui import state, viewport
 from workbench_ui.body import Picture, Result
 from workbench_ui.compose_variant import dot
@@ -38,8 +37,10 @@ def doctor(result: Result) -> list[Picture]:
     for variant in result.order:
         for complaint in report.of(variant):
             card(result, complaint, [treatment for treatment in tried if treatment.complaint is complaint], known)
-    if report.healthy:
-        st.success(f"{listed(report.healthy)}: nothing found by {report.rules} rules.", icon=":material/check_circle:")
+    if clear := report.all_clear():
+        st.success(clear, icon=":material/check_circle:")
+    for sentence in report.not_seen():
+        st.info(sentence, icon=":material/visibility_off:")
     return compared(result, report, tried)
 
 
@@ -110,11 +111,11 @@ def buttons(
     tip = f"Tried: {done.after}." if done else "Adds a variant with this change, and runs it. Undo takes it back."
     icon = ":material/check:" if done else ":material/add:"
     args: tuple[Any, ...] = (page, complaint.variant, cure)
-    st.button(cure.label, icon=icon, key=key, disabled=done is not None, on_click=try_cure, args=args, help=tip)
+    st.button(surgery.short(cure), icon=icon, key=key, disabled=done is not None, on_click=try_cure, args=args, help=tip)
     if step and cure.fork and not any(treatment.step for treatment in tried):
         tip = f"A branch of the running {complaint.variant}: equal to it up to step {step}, then with this change."
         st.button(
-            f"{cure.label} from step {step}", icon=":material/fork_right:", key=f"{key}.fork", on_click=try_cure,
+            f"{surgery.short(cure)} from step {step}", icon=":material/fork_right:", key=f"{key}.fork", on_click=try_cure,
             args=(*args, step), help=tip,
         )  # fmt: skip
 
@@ -142,7 +143,7 @@ def compared(result: Result, report: Report, tried: Sequence[Treatment]) -> list
         telling(treatment.complaint.statistic, of(layers, treatment.before, treatment.after)) for treatment in tried
     ]
     said = [
-        before_after_said(result.records, treatment.before, treatment.after, statistic, treatment.cure.label)
+        before_after_said(result.records, treatment.before, treatment.after, statistic, surgery.short(treatment.cure))
         for treatment, statistic in zip(tried, statistics, strict=True)
     ]
     st.subheader("Before and after", anchor=False)
@@ -175,10 +176,11 @@ def shown_evidence(result: Result, report: Report) -> Picture:
     there = set(curve["variant"])
     first = report.complaints[0] if report.complaints else None
     shown = [first.variant] if first else []
-    shown += [name for name in report.healthy if name in there][: BESIDE - len(shown)]
+    shown += [name for name in (*report.healthy, *report.unseen) if name in there][: BESIDE - len(shown)]
     statistic = telling(first.statistic if first else "", of(layers, *shown))
     draw = partial(before_after, curve, layers, shown, statistic, names=result.order)
-    note = f"{first.variant}: {first.rule.title.lower()}. {first.evidence}" if first else "Nothing found."
+    nothing = "Nothing found." if report.healthy else " ".join(report.not_seen())
+    note = f"{first.variant}: {first.rule.title.lower()}. {first.evidence}" if first else nothing
     return Picture("evidence", [draw(room=viewport.width())], f"{note} {LINES}", draw)
 
 

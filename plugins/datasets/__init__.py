@@ -85,6 +85,7 @@ def register_datasets(register: Callable[[Dataset], None]) -> None:
                 SEED,
             ],
             title="Gaussian noise",
+            size=lambda samples, features, **others: 3 * 4 * samples * features,  # two splits, one while it is drawn
             summary="Normal inputs with random labels: nothing to learn, so it shows a network as it is at the start.",
             equation=r"x_i = \sqrt{r}\,u + \sqrt{1 - r}\,v_i,\quad u, v_i \sim \mathcal N(0, I),"
             r"\quad y_i \sim \mathcal U\{1 \dots K\}",

@@ -7,15 +7,28 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
+from .picture_files import obstacle
+
 
 def fingerprint(home: Path, files: Iterable[Path]) -> str:
-    """A hash of the names below ``home`` and of the contents of ``files``; the same on every machine that has them."""
+    """A hash of the names below ``home`` and of the contents of ``files``; the same on every machine that has them.
+
+    What must not be opened, or cannot be, counts by its name alone: whoever reads it refuses it.
+    """
     whole = hashlib.sha256()
     for file in files:
-        status = file.stat()
         whole.update(file.relative_to(home).as_posix().encode("utf-8", "surrogateescape") + b"\0")
-        whole.update(content(file, status.st_size, status.st_mtime_ns))
+        whole.update(b"" if obstacle(file) else held(file))
     return whole.hexdigest()[:16]
+
+
+def held(file: Path) -> bytes:
+    """A hash of one file; empty when it cannot be read."""
+    try:
+        status = file.stat()
+        return content(file, status.st_size, status.st_mtime_ns)
+    except OSError:
+        return b""
 
 
 @lru_cache(maxsize=100_000)

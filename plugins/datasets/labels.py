@@ -6,15 +6,19 @@ import numpy as np
 
 MOST_CLASSES = 1000
 MOST_FRACTIONS = 20  # different numbers, some of them not whole, that may still be classes
+MOST_NUMBERED = 20  # different whole numbers that are classes however few rows each has
+LEAST_ROWS = 5  # on average, of each class when there are more
 EXACT = 2**53  # up to here float64 tells whole numbers apart
 
 
-def to_classes(values: np.ndarray, what: str) -> tuple[np.ndarray, tuple[str, ...]]:
+def to_classes(values: np.ndarray, what: str, rows: int | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
     """Class numbers (n,) int64 and the classes' names, sorted as numbers or as texts; ``values`` are (n,).
 
-    Texts that are all numbers count as numbers, so 1, 1.0 and 01 are one class. Raises ``ValueError``, which calls
-    the values ``what``, for a single class, for more than 1,000 and for what looks like a quantity to predict.
+    Texts that are all numbers count as numbers, so 1, 1.0 and 01 are one class. ``rows`` (n, unless said otherwise)
+    have these values. Raises ``ValueError``, which calls the values ``what``, for a single class, for more than
+    1,000 and for what looks like a quantity to predict.
     """
+    rows = len(values) if rows is None else rows
     if values.dtype.kind == "U":
         values = numbers_if_all(values)
     found, numbers = np.unique(values, return_inverse=True)
@@ -30,6 +34,12 @@ def to_classes(values: np.ndarray, what: str) -> tuple[np.ndarray, tuple[str, ..
         names = tuple(f"{value + 0.0:.0f}" if whole else repr(float(value)) for value in found)
     else:
         names = tuple(str(value) for value in found)
+    numbered = found.dtype.kind in "iuf" and MOST_NUMBERED < len(names) <= MOST_CLASSES
+    if numbered and rows < LEAST_ROWS * len(names):
+        raise ValueError(
+            f"{what} holds {len(names)} different numbers in {rows} rows: it looks like a quantity (regression), and "
+            "classes are needed; if these are classes, write them as texts, like c17"
+        )
     if not 2 <= len(names) <= MOST_CLASSES:
         only = f" ({names[0]!r:.40})" if len(names) == 1 else ""
         raise ValueError(f"{what} holds {len(names)} classes{only}; allowed: 2 to {MOST_CLASSES}")

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy
 
-MOST_BYTES = 2**30  # of one array, unpacked, and as the floats that it becomes
+MOST_BYTES = 2 * 2**30  # of memory for all arrays
+MOST_FILE = 2**30  # bytes of the file
+COPIES = 2  # of an array as it is: whole, and in its two splits; 8 bytes more as floats and on the way there
 ONE = ("x", "y")
 TWO = ("train_x", "train_y", "test_x", "test_y")
 NUMBERS = "biuf"  # kinds of dtype: bool, whole with or without sign, floating
@@ -24,6 +26,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = choose({name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")})
+            check_memory({name: read_header(archive, name) for name in names})
             arrays = {name: read_array(archive, name) for name in names}
     except Refused as error:
         raise ValueError(f"{path.name:.60}: {error}") from None
@@ -57,8 +60,8 @@ def choose(found: set[str]) -> tuple[str, ...]:
     raise Refused(f"needs the arrays x and y, or train_x, train_y, test_x and test_y; it has {listed:.80}")
 
 
-def read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    """One array; refused when its header promises another size than is there, or more than fits into memory."""
+def read_header(archive: zipfile.ZipFile, name: str) -> tuple[int, int]:
+    """How many entries an array has, and the bytes of one; refused when its header promises what is not there."""
     member = archive.getinfo(f"{name}.npy")
     with archive.open(member) as file:
         read = npy.read_array_header_1_0 if npy.read_magic(file) == (1, 0) else npy.read_array_header_2_0
@@ -69,9 +72,23 @@ def read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     count = math.prod(shape)
     if dtype.itemsize * count != member.file_size - begins:
         raise Refused(f"{name} is damaged: its header and its size disagree")
-    if max(dtype.itemsize, 4) * count > MOST_BYTES:
-        raise Refused(f"{name} would take more than {MOST_BYTES // 2**30} GB of memory")
-    with archive.open(member) as file:
+    return count, dtype.itemsize
+
+
+def check_memory(sizes: dict[str, tuple[int, int]]) -> None:
+    """Raise unless all arrays, of (entries, bytes of one), fit into memory with the copies that are made of them."""
+    needed = {name: count * (COPIES * each + 8) for name, (count, each) in sizes.items()}
+    if (total := sum(needed.values())) > MOST_BYTES:
+        largest = max(needed, key=lambda name: needed[name])
+        raise Refused(
+            f"{largest} would take more than there is: all arrays need {total / 2**30:.1f} GB of memory, and "
+            f"{MOST_BYTES / 2**30:.0f} GB are allowed; save fewer samples, or a smaller type"
+        )
+
+
+def read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    """One array whose header was read and found sound."""
+    with archive.open(f"{name}.npy") as file:
         return npy.read_array(file, allow_pickle=False)
 
 
@@ -87,9 +104,10 @@ def check_array(what: str, name: str, array: np.ndarray) -> None:
         raise ValueError(f"{what} has the type {array.dtype}; allowed: numbers")
     if array.ndim < 2 or 0 in array.shape:
         raise ValueError(f"{what} has the shape {array.shape}; allowed: (samples, ...), at least one number in each")
-    if array.dtype == np.uint8 and array.ndim == 4 and array.shape[1] > 4 >= array.shape[3]:
+    if array.ndim == 4 and array.shape[1] > 4 >= array.shape[3]:
         raise ValueError(f"{what} has channels last, {array.shape}; they come first: x.transpose(0, 3, 1, 2)")
-    wrong = np.argwhere(~np.isfinite(array)) if array.dtype.kind == "f" else []
-    if len(wrong):
-        place = ", ".join(map(str, wrong[0]))
-        raise ValueError(f"{what} holds {len(wrong)} entries that are NaN or infinite, the first at [{place}]")
+    wrong = np.isfinite(array)
+    np.logical_not(wrong, out=wrong)
+    if count := np.count_nonzero(wrong):
+        place = ", ".join(map(str, np.unravel_index(int(wrong.argmax()), wrong.shape)))
+        raise ValueError(f"{what} holds {count} entries that are NaN or infinite, the first at [{place}]")

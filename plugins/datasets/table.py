@@ -9,6 +9,7 @@ import torch
 
 from workbench import Data
 
+from . import csv_table, npz_table
 from .csv_table import read_csv
 from .fingerprint import fingerprint
 from .inside import inside
@@ -26,9 +27,7 @@ def table(folder: Path, /, file: str, target: str, test_share: float, standardiz
     standard deviation; one that is constant there becomes 0. In an NPZ, bytes (uint8) of three or four dimensions
     are pictures, and become floats in [0, 1]. Raises ``ValueError`` that says where the file is not usable.
     """
-    path = inside(folder, file)
-    if not path.is_file() or path.suffix.lower() not in (".csv", ".npz"):
-        raise ValueError(f"{file!r:.60} is no table; allowed: a .csv or .npz file")
+    path = find_table(folder, file)
     train_x, train_y, test_x, test_y, classes = (from_csv if path.suffix.lower() == ".csv" else from_npz)(
         path, target, test_share
     )
@@ -41,9 +40,20 @@ def table(folder: Path, /, file: str, target: str, test_share: float, standardiz
 
 
 def table_fingerprint(folder: Path, /, file: str, **settings: object) -> str:
-    """Another text when the file is changed; errors as in ``inside``."""
+    """Another text when the file is changed; errors as in ``find_table``."""
+    path = find_table(folder, file)
+    return fingerprint(path.parent, [path])
+
+
+def find_table(folder: Path, file: str) -> Path:
+    """The file, before anything of it is read. Raises ``ValueError`` as ``inside``, and for one that is too large."""
     path = inside(folder, file)
-    return fingerprint(path.parent, [path] if path.is_file() else [])
+    most = {".csv": csv_table.MOST_BYTES, ".npz": npz_table.MOST_FILE}.get(path.suffix.lower())
+    if not path.is_file() or most is None:
+        raise ValueError(f"{file!r:.60} is no table; allowed: a .csv or .npz file")
+    if (size := path.stat().st_size) > most:
+        raise ValueError(f"{path.name:.60} has {size / 2**20:.0f} MB; allowed: {most // 2**20} MB")
+    return path
 
 
 def from_csv(path: Path, target: str, test_share: float) -> Parts:
@@ -75,14 +85,24 @@ def from_npz(path: Path, target: str, test_share: float) -> Parts:
 
 
 def standardized(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each column less the mean of ``train`` and divided by its standard deviation; 0 where ``train`` is constant."""
-    train, test = train.astype(np.float64), test.astype(np.float64)
-    with np.errstate(all="ignore"):  # where a column is constant, or a test sample is far beyond all others
-        largest = np.abs(train).max(axis=0)
-        train, test = train / largest, test / largest  # so that no square is too large or too small for a float
-        varies = train.max(axis=0) > train.min(axis=0)
-        mean, std = train.mean(axis=0), train.std(axis=0)
-        return np.where(varies, (train - mean) / std, 0), np.where(varies, (test - mean) / std, 0)
+    """Each column less the mean of ``train`` and divided by its standard deviation; 0 where ``train`` is constant.
+
+    float32, from computing in float64 with one column at a time: whole copies would take many times the memory.
+    """
+    made = np.zeros(train.shape, np.float32), np.zeros(test.shape, np.float32)
+    with np.errstate(all="ignore"):  # where a test sample is far beyond all others
+        for n in range(train.shape[1]):
+            seen, unseen = train[:, n].astype(np.float64), test[:, n].astype(np.float64)
+            if seen.min() == seen.max():
+                continue
+            largest = np.abs(seen).max()
+            seen /= largest  # so that no square is too large or too small for a float
+            unseen /= largest
+            mean, std = seen.mean(), seen.std()
+            if std == 0:  # they differ by less than a float can tell
+                continue
+            made[0][:, n], made[1][:, n] = (seen - mean) / std, (unseen - mean) / std
+    return made
 
 
 def to_floats(x: np.ndarray, path: Path) -> torch.Tensor:

@@ -39,6 +39,17 @@ def finish(network: nn.Module, inputs: Tensor) -> None:
             rescale(module, len(found) ** (-1 / (2 * len(layers) - 2)))
     for module in (weights[-1], *(layers[-1] for layers in found)):
         rescale(module, 0.0)
+    for block in network.blocks:
+        if (block.skip or block.residual) and any(scale.numel() and not scale.any() for scale in scales(block)):
+            raise ValueError(
+                "a branch is multiplied by 0 at the start already (rezero), and Fixup makes its last layer 0, too: "
+                "neither would ever get a gradient; use one of them"
+            )
+
+
+def scales(block: Block) -> list[Tensor]:
+    """What a branch is multiplied by before it is added."""
+    return [parameter for part in block.branch for parameter in part.parameters()]
 
 
 def branches(network: nn.Module, inputs: Tensor, weights: Layers) -> list[Layers]:

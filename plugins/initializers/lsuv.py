@@ -27,6 +27,7 @@ def finish(network: nn.Module, inputs: Tensor, tolerance: float, iterations: int
         pair = layers[number : number + 2]  # one pass tells whether this one is right, and what the next one needs
         if layer.name not in found:
             found = variances(network, pair, inputs)
+        off = None
         for _ in range(iterations):
             variance = found[layer.name]
             if abs(variance - 1) < tolerance:
@@ -36,7 +37,10 @@ def finish(network: nn.Module, inputs: Tensor, tolerance: float, iterations: int
                     f"the output of {layer.name} has variance {variance:g} on the first batch, and no scale of its "
                     "weights makes that 1; look at what it is given: the data, or an activation that is dead there"
                 )
-            rescale(layer.module, 1 / math.sqrt(variance))
+            # A layer that feeds itself (recurrent) answers more than linearly: whole steps would jump to and fro.
+            jumps = off is not None and abs(math.log(variance)) > abs(off) / 2
+            off = math.log(variance)
+            rescale(layer.module, variance ** (-0.25 if jumps else -0.5))
             found = variances(network, pair, inputs)
         if not abs((variance := found[layer.name]) - 1) < tolerance:
             raise ValueError(

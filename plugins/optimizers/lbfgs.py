@@ -35,4 +35,5 @@ lbfgs = Optimizer(
     r"\quad s_k = \theta_{k+1} - \theta_k, \quad y_k = g_{k+1} - g_k",
     reference="Liu and Nocedal 1989 (Mathematical Programming 45)",
     needs_closure=True,
+    keeps=lambda history_size, **others: 2 * history_size + 4,
 )

@@ -34,6 +34,8 @@ class WeightStandardization(Remedy):
 
     def edit_blocks(self, blocks: list[Block]) -> list[Block]:
         """Change every Linear and Conv of all blocks but the last; ``ValueError`` for units with one input."""
+        if len(blocks) < 2:
+            raise ValueError("without a hidden layer there are no weights to standardise; take a deeper model")
         for block in blocks[:-1]:
             for part in block.modules():
                 for module in part.modules():

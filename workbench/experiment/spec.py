@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 SCRATCH = "none"  # as the source of a transfer: start from new weights
 MOST_RUNS = 10_000  # variants x seeds
@@ -139,10 +139,17 @@ class Fork(Strict):
     variant: str | None = None  # None: the base
 
 
+def check_name(name: str) -> str:
+    """A name that can be read: it stands in tables, legends and terminals."""
+    if not name.isprintable() or not name.strip():
+        raise ValueError("not a name that can be read: leave out control characters and line breaks")
+    return name
+
+
 class Variant(Strict):
     """Only how it differs from the base, or from the variant that it is a fork of."""
 
-    name: str = Field(min_length=1, max_length=80)
+    name: Annotated[str, Field(min_length=1, max_length=80), AfterValidator(check_name)]
     fork: Fork | None = None
     task: dict[str, Any] = Field(default_factory=dict)
     optimizer: Partial | None = None

@@ -176,7 +176,7 @@ class Dispatcher:
             return True
         known = registry.current()
         if job.run.id(known) != job.id:
-            self._end(task, "failed", "a plugin that it uses was changed while it waited; run it again")
+            self._end(task, "failed", "a plugin or a file of its data was changed while it waited; run it again")
             return True
         plugins = {
             f"{kind} {ref['use']}": known.owner(kind, ref["use"]).identity for kind, ref in job.run.all_references()

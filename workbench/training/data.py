@@ -15,8 +15,10 @@ from workbench.blame import blame
 from workbench.components import Data, Dataset
 from workbench.errors import ExperimentError, WorkbenchError
 from workbench.registry import Registry
+from workbench.training import memory
 from workbench.training.seeds import generator
 
+DIGITS = 9  # of a class number
 KEPT = 3  # data sets a process keeps in memory; MNIST takes 220 MB
 _lock = threading.Lock()
 _kept: dict[str, Data] = {}
@@ -46,6 +48,10 @@ def load(reference: dict[str, Any], registry: Registry) -> Data:
     key = repr((registry.owner("dataset", name).identity, sorted(rest.items()), str(folder), held))
     with _lock:
         if key not in _kept:
+            if component.size is not None:
+                with blame(registry, "dataset", name):
+                    size = component.size(**{key: value for key, value in rest.items() if key != "use"})
+                memory.refuse(size, f"the data set {name!r}", "take fewer samples or features")
             with downloading():
                 data = registry.make("dataset", rest, folder)
             with blame(registry, "dataset", name):
@@ -95,9 +101,9 @@ def parse_classes(text: str, names: Sequence[str], dataset: str) -> list[int]:
         low, dash, high = part.partition("-")
         if part in names:
             found = [names.index(part)]
-        elif part.isdecimal():
+        elif part.isdecimal() and len(part) <= DIGITS:
             found = [int(part)]
-        elif dash and low.strip().isdecimal() and high.strip().isdecimal():
+        elif dash and all(end.strip().isdecimal() and len(end) <= DIGITS for end in (low, high)):
             found = list(range(int(low), min(int(high), len(names)) + 1))
         else:
             found = []

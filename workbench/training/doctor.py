@@ -24,6 +24,7 @@ from workbench.registry import Registry
 from workbench.words import listed, unused
 
 LONGEST = 80  # letters in the name of a variant
+LABEL = 40  # letters of a cure's label in it
 
 
 @dataclass(frozen=True)
@@ -61,16 +62,56 @@ class Complaint:
 
 @dataclass(frozen=True)
 class Report:
-    """All complaints in the order of the variants and rules; who has none; which rules could not be asked, and why."""
+    """All complaints in the order of the variants and rules; who has none; which rules could not be asked, and why.
+
+    ``unseen``: variants of which nothing was found, but not all could be looked at, and the words (``NOT_SEEN``) why.
+    """
 
     complaints: tuple[Complaint, ...]
     healthy: tuple[str, ...]
+    unseen: Mapping[str, str]
     broken: tuple[str, ...]
     rules: int
 
     def of(self, variant: str) -> list[Complaint]:
         """What is wrong with one variant."""
         return [each for each in self.complaints if each.variant == variant]
+
+    def all_clear(self) -> str:
+        """That nothing was found of those who were looked at; empty when there is none."""
+        return f"{listed(self.healthy)}: nothing found by {self.rules} rules." if self.healthy else ""
+
+    def not_seen(self) -> list[str]:
+        """A sentence for every reason for which not all could be looked at."""
+        said = []
+        for why in dict.fromkeys(self.unseen.values()):
+            names = [name for name, own in self.unseen.items() if own == why]
+            said.append(f"{listed(names)}: {NOT_SEEN[why][len(names) > 1]}. Nothing else can be said.")
+        return said
+
+
+# What could not be looked at, of one variant and of several.
+NOT_SEEN = {
+    "untrained": ("it has not trained: only its start was looked at", "they have not trained: only the start was looked at"),
+    "nothing": ("it has not trained, and its layers were not measured", "they have not trained, and no layers were measured"),
+    "off": (
+        "its layers were not measured (probes = off): only the curve was looked at",
+        "their layers were not measured (probes = off): only the curves were looked at",
+    ),
+    "unmeasured": (
+        "its layers have not been measured: only the curve was looked at",
+        "their layers have not been measured: only the curves were looked at",
+    ),
+}
+
+
+def unseen(case: Case) -> str:
+    """Why a case cannot be called healthy though no rule says anything; a key of ``NOT_SEEN``, or empty."""
+    if not case.steps:
+        return "nothing" if case.layers.empty else "untrained"
+    if case.layers.empty:
+        return "off" if case.task["probes"] == "off" else "unmeasured"
+    return ""
 
 
 def cases(runs: Iterable[Run], records: Records, progress: Mapping[tuple[str, int], Progress]) -> list[Case]:
@@ -142,8 +183,12 @@ def sum_up(patients: Sequence[Case], answers: Sequence[Answers], registry: Regis
                 complaints.append(complaint(rule, variant, said, [seed for seed, _ in own]))
     broken = {name: why for given in answers for name, why in given.broken.items()}
     ill = {each.variant for each in complaints}
-    healthy = tuple(name for name in variants if name not in ill)
-    return Report(tuple(complaints), healthy, tuple(broken.values()), len(rules))
+    blind: dict[str, str] = {}
+    for case in patients:
+        if case.variant not in ill and (why := unseen(case)):
+            blind.setdefault(case.variant, why)
+    healthy = tuple(name for name in variants if name not in ill and name not in blind)
+    return Report(tuple(complaints), healthy, blind, tuple(broken.values()), len(rules))
 
 
 def ask(rule: Rule, case: Case, registry: Registry) -> list[Diagnosis]:
@@ -154,6 +199,11 @@ def ask(rule: Rule, case: Case, registry: Registry) -> list[Diagnosis]:
         for each in given:
             if not isinstance(each, Diagnosis):
                 raise TypeError(f"it returned {each!r:.80}; return None, a Diagnosis or several")
+            for cure in each.cures:
+                if not isinstance(cure, Cure):
+                    raise TypeError(f"it offers {cure!r:.80} as a cure; give a Cure")
+                if not isinstance(cure.label, str) or not cure.label.strip():
+                    raise ValueError(f"it offers a cure with the label {cure.label!r:.80}; say what it changes")
         return given
 
 
@@ -224,10 +274,16 @@ def prescribe(experiment: Experiment, variant: str, cure: Cure, registry: Regist
         new = differences(base.base, made.base, registry)
         if task := differences(base.task, made.task, registry):
             new["task"] = task
-    end = f" + {cure.label}" + (f" from step {step}" if step else "")
+    end = f" + {short(cure)}" + (f" from step {step}" if step else "")
     name = unused(variant[: LONGEST - 4 - len(end)] + end, {each["name"] for each in variants})
     variants.append({"name": name} | new)
     return parse(plain)
+
+
+def short(cure: Cure) -> str:
+    """The label in one line, cut where it is long."""
+    label = " ".join(cure.label.split())
+    return label if len(label) <= LABEL else f"{label[: LABEL - 1].rstrip()}\N{HORIZONTAL ELLIPSIS}"
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
@@ -295,7 +351,6 @@ def lines(report: Report) -> list[str]:
         scope = f" ({each.scope})" if each.scope else ""
         said.append(f"{each.variant}: {each.rule.title}{scope}. {each.evidence}")
         if each.cures:
-            said.append(f"  may help: {'; '.join(cure.label for cure in each.cures)}")
-    if report.healthy:
-        said.append(f"{listed(report.healthy)}: nothing found by {report.rules} rules.")
+            said.append(f"  may help: {'; '.join(map(short, each.cures))}")
+    said += filter(None, [report.all_clear(), *report.not_seen()])
     return [*said, *report.broken]

@@ -10,7 +10,7 @@ from workbench.training.effects import effects_by, interactions, main_effects
 from workbench.training.factors import Design
 from workbench.training.matrix import Matrix
 from workbench.training.scores import Metric, Scores
-from workbench.training.verdict import ALONE, EFFECT, EQUAL, TOGETHER
+from workbench.training.verdict import ALONE, EFFECT, EQUAL, LEVEL, TOGETHER
 from workbench.words import listed
 
 SHOWN = 12  # main effects in the lines for a terminal
@@ -90,35 +90,48 @@ def contrasted(level: str, by: pd.DataFrame, metric: Metric) -> str:
     best, worst = by.iloc[0], by.iloc[-1]
     sizes = [f"with {row['where']} ({metric.bare(row['effect'], '+')}{metric.unit})" for row in (best, worst)]
     helps, harms = EFFECT
-    if str(best["verdict"]).endswith(helps):
+    if best["verdict"] == helps:
         word = "less" if str(worst["verdict"]).endswith(helps) else "not"
-        word = f"and {worst['verdict']}" if str(worst["verdict"]).endswith(harms) else word
+        word = f"and {harms}" if worst["verdict"] == harms else word
         return f"{level} {best['verdict']} {sizes[0]}, {word} {sizes[1]}"
-    if str(worst["verdict"]).endswith(harms):
+    if worst["verdict"] == harms:
         word = "less" if str(best["verdict"]).endswith(harms) else "not"
         return f"{level} {worst['verdict']} {sizes[1]}, {word} {sizes[0]}"
     return f"{level} does better {sizes[0]} than {sizes[1]}"
 
 
 def average(mains: pd.DataFrame, metric: Metric, factors: int) -> str:
-    """What helps and what harms on average, the largest first, and what cannot be told."""
+    """What helps and what harms on average, the largest first, and what cannot be told.
+
+    Named is only what holds among all the comparisons. Of the others it is said how many would hold if each were the
+    only one, beside the number that chance alone lets through.
+    """
     parts = []
     for word in EFFECT:
-        own = mains[mains["verdict"].isin([word, f"likely {word}"])]
+        own = mains[mains["verdict"] == word]
         if len(own):
-            named = [
-                f"{row.level} ({metric.bare(row.effect, '+')}{metric.unit}{'' if row.verdict == word else ', likely'})"
-                for row in own.itertuples()
-            ]
+            named = [f"{row.level} ({metric.bare(row.effect, '+')}{metric.unit})" for row in own.itertuples()]
             verb = word if len(named) == 1 else word.removesuffix("s")
             parts.append(f"{listed(named[:3])} {verb}" + (f" (and {len(named) - 3} more)" if len(named) > 3 else ""))
     seeds = int(mains["seeds"].max())
     start = "On average over the other factors " if factors > 1 else ""
-    unsure = mains[~mains["verdict"].str.endswith(EFFECT) & (mains["verdict"] != EQUAL)]
+    unsure = mains[~mains["verdict"].isin([*EFFECT, EQUAL])]
+    likely = likely_said(mains)
     if not parts:
-        none = f"no level is distinguishable from its reference with {seeds} seeds."
-        return start + none if start else none.capitalize()
+        none = f"no level is distinguishable from its reference with {seeds} seeds.{likely}"
+        return start + none if start else none[0].upper() + none[1:]
     text = start + "; ".join(parts) + "."
     if len(unsure):
-        text += f" {len(unsure)} of {len(mains)} cannot be told from chance with {seeds} seeds."
+        text += f" {len(unsure)} of {len(mains)} cannot be told from chance with {seeds} seeds.{likely}"
     return text
+
+
+def likely_said(mains: pd.DataFrame) -> str:
+    """`` 3 of 43 would hold alone; about 2 would by chance.``: empty where none would."""
+    count = int(mains["verdict"].str.startswith("likely ").sum())
+    if not count:
+        return ""
+    compared = int(mains["p"].notna().sum())
+    chance = LEVEL * compared
+    about = f"{chance:.0f}" if chance >= 1 else f"{chance:.1g}"
+    return f" {count} of {compared} would hold alone; about {about} would by chance."

@@ -16,6 +16,7 @@ from workbench.training.levels import Plain, label, order_of, root_of, settings_
 from workbench.words import unused
 
 REMEDIES = "remedies"
+NAMED = 12  # missing cells up to which some are named
 ORDER = "remedies.order"  # the names in the order in which they are applied
 
 
@@ -99,15 +100,20 @@ class Design:
         return self.factors.index(factor)
 
     def describe(self, most: int = 3) -> str:
-        """Which factors, how many levels, and what a full cross would have besides."""
+        """Which factors, how many levels, and what a full cross would have besides.
+
+        Cells that are missing are named where they are few: in a wild list of variants they say nothing.
+        """
         sizes = [f"{factor.title} ({len(factor.levels)})" for factor in self.factors]
         if len(sizes) < 2:
             return f"One factor: {''.join(sizes)}."
         text = " x ".join(sizes)
         if self.full:
             return f"{text}: a full cross of {self.size} cells."
-        gone = [" with ".join(place) for place in itertools.islice(self.missing, most)]
         left = self.size - len(self.cells)
+        if left > NAMED or 3 * len(self.cells) < self.size:
+            return f"{text}: {len(self.cells):,} of {self.size:,} cells, no full cross; {left:,} are missing."
+        gone = [" with ".join(place) for place in itertools.islice(self.missing, most)]
         more = f" and {left - len(gone)} more" if left > len(gone) else ""
         return f"{text}: {len(self.cells)} of {self.size} cells, no full cross; missing: {'; '.join(gone)}{more}."
 

@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from workbench.training.scores import ACCURACY, LOSS, Metric, metric_of
+from workbench.training.scores import ACCURACY, LOSS, Metric, blind_said, metric_of, with_test_loss, without_accuracy
 from workbench.words import listed
 
 UNITS = ((1e9, " billion"), (1e6, " million"), (1e3, " thousand"))
@@ -45,7 +45,9 @@ def transfer_finding(summary: pd.DataFrame, curve: pd.DataFrame) -> str:
 def ranking(ended: pd.DataFrame, curve: pd.DataFrame) -> str:
     """Which variants learn, which is best, and whether that lead can be told from chance."""
     if metric_of(ended) == LOSS:
-        return closest(ended)
+        return closest(with_test_loss(ended, curve))
+    if blind := without_accuracy(ended):
+        return f"{ranking(ended[~ended['variant'].isin(blind)], curve)} {blind_said(blind)}"
     means = ended.groupby("variant", sort=False)["final_accuracy"].mean().sort_values(ascending=False, kind="stable")
     start = curve[(curve["split"] == "test") & (curve["step"] == 0)].groupby("variant")["accuracy"].mean()
     best = str(means.index[0])
@@ -67,7 +69,7 @@ def ranking(ended: pd.DataFrame, curve: pd.DataFrame) -> str:
 
 def closest(ended: pd.DataFrame) -> str:
     """Which network gives its input back best."""
-    means = ended.groupby("variant", sort=False)["final_loss"].mean().sort_values(kind="stable")
+    means = ended.groupby("variant", sort=False)[LOSS.column].mean().sort_values(kind="stable")
     best, own = str(means.index[0]), by_seed(ended, str(means.index[0]), LOSS)
     spread = f" ± {own.std(ddof=1):.2g} ({len(own)} seeds)" if len(own) > 1 else ""
     text = f"{best} gives its input back with a mean squared error of {own.mean():.4g}{spread}"
@@ -139,7 +141,7 @@ def failed(summary: pd.DataFrame) -> list[str]:
 def steepest(layers: pd.DataFrame) -> list[str]:
     """The variant whose gradient changes most between the first and the last layer at the first step."""
     rows = layers[(layers["statistic"] == "weight_grad_norm") & (layers["step"] == 0)]
-    found: list[tuple[float, str, float, int]] = []
+    found: list[tuple[float, str, float, int, int]] = []
     for name, group in rows.groupby("variant", sort=False):
         by_index = group.groupby("index")["value"].mean()
         if len(by_index) < 2:
@@ -148,17 +150,16 @@ def steepest(layers: pd.DataFrame) -> list[str]:
         ratio = first / last if last else math.nan
         size = math.inf if ratio == 0 else abs(math.log10(ratio)) if math.isfinite(ratio) else math.nan
         if not math.isnan(size):
-            found.append((size, str(name), ratio, count))
+            found.append((size, str(name), ratio, int(by_index.index[0]), count))
     if not found:
         return []
-    size, name, ratio, count = max(found)
+    size, name, ratio, lowest, count = max(found)
+    place = "layer 1 (nearest the input)" if lowest == 1 else f"layer {lowest} (the first that is trained)"
     if size < 1:
         return ["In no variant do the first and the last layer's gradients differ tenfold at the start."]
     if ratio == 0:
-        return [f"At the start the gradient of {name} is exactly 0 in layer 1."]
-    return [
-        f"At the start the gradient of {name} is {times(ratio)} in layer 1 (nearest the input) than in layer {count}."
-    ]
+        return [f"At the start the gradient of {name} is exactly 0 in layer {lowest}."]
+    return [f"At the start the gradient of {name} is {times(ratio)} in {place} than in layer {count}."]
 
 
 def times(ratio: float) -> str:
@@ -183,6 +184,6 @@ def first_epoch(curve: pd.DataFrame) -> str:
     if len(after) < 2:
         return ""
     first, last = after.index[0], after.index[-1]
-    if after[first] - after[last] < LEARNED:
+    if not after[first] - after[last] >= LEARNED:  # neither too close nor without an accuracy
         return ""
     return f"After one epoch {first} stands at {percent(after[first])}, {last} at {percent(after[last])}."

@@ -25,12 +25,12 @@ from workbench.training.fork import Replay
 from workbench.training.goal import Classify, Goal, Reconstruct
 from workbench.training.log import Log
 from workbench.training.network import Network, build, initialise
-from workbench.training.parts import check_batches, load_source, make_optimizer, without_denormals
+from workbench.training.parts import check_batches, load_source, make_optimizer, may_flush, without_denormals
 from workbench.training.probes import Probe, curvature_steps, norm, probe_steps
 from workbench.training.seeds import derive, generator
 from workbench.training.state import State, branch, capture, restore, settings_of
 
-TEST_BATCH = 2000
+TEST_BATCH = (256, 2000)  # least and most samples that are tested at once; between them, as many as are trained on
 
 
 def execute(run: Run, registry: Registry, recorder: Recorder) -> dict[str, Any]:
@@ -69,7 +69,9 @@ class Training:
         self.batch_size: int = min(task["batch_size"], samples)
         self.batches = math.ceil(samples / self.batch_size)
         self.steps = self.epochs * self.batches
-        memory.check(run, self.data, self.batch_size, self.device, registry)
+        least, most = TEST_BATCH
+        self.test_batch = min(max(self.batch_size, least), most, len(self.data.test_y))
+        memory.check(run, self.data, (self.batch_size, self.test_batch), self.device, registry)
         self.remedies: list[tuple[str, Remedy]] = [
             (reference["use"], registry.make("remedy", reference)) for reference in base["remedies"]
         ]
@@ -94,7 +96,7 @@ class Training:
             declared = registry.get("optimizer", base["optimizer"]["use"]).needs_closure
             self.needs_closure = declared or needs_closure(self.optimizer)
             self.built = settings_of(self.optimizer)
-            self.fused = any(group.get("fused") for group in self.optimizer.param_groups)
+            self.flushes = may_flush(self.optimizer)
         self.factor = rate_factor(registry, base["schedule"], self.remedies)
         self.loss = self.make_loss()
         self.before_step = self.overriding("before_step")
@@ -340,7 +342,7 @@ class Training:
             if self.needs_closure:
                 with torch.enable_grad():
                     self.optimizer.step(closure)  # type: ignore[arg-type]
-            elif self.fused:
+            elif self.flushes:
                 with without_denormals():
                     self.optimizer.step()
             else:
@@ -354,10 +356,9 @@ class Training:
         self.tested = self.step
         self.network.eval()
         loss, hits = 0.0, 0.0
+        splits = (torch.split(part, self.test_batch) for part in (self.data.test_x, self.data.test_y))
         with naming_the_culprit(self.run, self.registry), judged(self.optimizer):
-            for x, y in zip(
-                *(torch.split(part, TEST_BATCH) for part in (self.data.test_x, self.data.test_y)), strict=True
-            ):
+            for x, y in zip(*splits, strict=True):
                 outputs, targets = self.outputs(x), self.goal.targets(x, y)
                 loss += self.goal.loss(outputs, targets).item() * len(x)
                 hits += self.goal.accuracy(outputs, targets) * len(x)

@@ -17,7 +17,14 @@ from workbench.experiment import Run
 from workbench.registry import Registry
 from workbench.training.network import Network, build
 
-COPIES = 4  # of every weight: itself, its gradient, and two numbers that an optimizer like Adam keeps
+COPIES = {
+    "off": 2,
+    "light": 3,
+    "full": 13,
+}  # of every weight: itself, its gradient, and one while it is measured; for the
+# curvature of the loss, some vectors as long as all of them
+KEEPS = 2  # numbers more that an optimizer like Adam keeps for each
+GRAPHS = {"off": 1, "light": 1, "full": 3}  # of a batch's activations: the curvature has a graph of the graph
 SPARE = 0.9  # of the free memory may be taken
 UNITS = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
@@ -35,36 +42,57 @@ class Estimate:
         return self.weights + self.activations
 
 
-def check(run: Run, data: Data, batch_size: int, device: torch.device, registry: Registry) -> None:
+def check(run: Run, data: Data, batches: tuple[int, int], device: torch.device, registry: Registry) -> None:
     """Raise ``WorkbenchError`` with the figures when the network cannot fit into what is free."""
     try:
-        needed = estimate(run, data, batch_size, registry)
+        needed = estimate(run, data, batches, registry)
     except (
         Exception,
         SystemExit,
     ):  # cannot be built without memory: the training itself will say what is wrong
         return
     free = available(device)
-    if needed.total > SPARE * free:
+    parts = (
+        f" ({human(needed.weights)} for the weights, their gradients and what the optimizer keeps, "
+        f"{human(needed.activations)} for the activations of {batches[0]} samples)"
+    )
+    refuse(needed.total, "this run", "take a smaller width, depth or batch_size", parts, free)
+
+
+def refuse(needed: float, what: str, cure: str, parts: str = "", free: float | None = None) -> None:
+    """Raise ``WorkbenchError`` with the figures when so many bytes are not free (by default on the processor)."""
+    free = available(torch.device("cpu")) if free is None else free
+    if needed > SPARE * free:
         raise WorkbenchError(
-            f"this run would need about {human(needed.total)} of memory ({human(needed.weights)} for the weights, "
-            f"their gradients and what the optimizer keeps, {human(needed.activations)} for the activations of "
-            f"{batch_size} samples), and {human(free)} are free; take a smaller width, depth or batch_size"
+            f"{what} would need about {human(needed)} of memory{parts}, and {human(free)} are free; {cure}"
         )
 
 
-def estimate(run: Run, data: Data, batch_size: int, registry: Registry) -> Estimate:
-    """What the network, its training and one batch take: everything is built, but on torch's device without memory."""
+def estimate(run: Run, data: Data, batches: tuple[int, int], registry: Registry) -> Estimate:
+    """What the network, its training and a batch take: everything is built, but on torch's device without memory.
+
+    ``batches`` are the samples that are trained on at once, and those that are tested.
+    """
     remedies = [(reference["use"], registry.make("remedy", reference)) for reference in run.base["remedies"]]
-    shape = data.train_x.shape[1:]
+    shape, probes = data.train_x.shape[1:], run.task["probes"]
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         network = build(run.base, run.task["model"], shape, len(data.classes), run.seed, remedies, registry)
-        weights = COPIES * sum(parameter.nbytes for parameter in network.parameters())
-        return Estimate(weights, activations(network, torch.empty(batch_size, *shape)))
+        weights = (COPIES[probes] + keeps(run, registry)) * sum(each.nbytes for each in network.parameters())
+        sizes = outputs(network, torch.empty(batches[0], *shape))
+    kept = GRAPHS[probes] * sum(sizes) + max(sizes, default=0)  # for the way back, where each has a gradient
+    passing = sum(sorted(sizes)[-3:]) * batches[1] // batches[0]  # in a test a module's input, output and copy
+    return Estimate(round(weights), max(kept, passing))
 
 
-def activations(network: Network, x: Tensor) -> int:
-    """Bytes of what the modules hand on in a forward pass: kept for the way back, where each has a gradient."""
+def keeps(run: Run, registry: Registry) -> float:
+    """Numbers that the optimizer keeps for each weight."""
+    settings = {key: value for key, value in run.base["optimizer"].items() if key != "use"}
+    said = registry.get("optimizer", run.base["optimizer"]["use"]).keeps
+    return KEEPS if said is None else float(said(**settings))
+
+
+def outputs(network: Network, x: Tensor) -> list[int]:
+    """The bytes of what each module hands on in a forward pass."""
     sizes: list[int] = []
 
     def count(module: nn.Module, given: Any, made: Any) -> None:
@@ -76,7 +104,7 @@ def activations(network: Network, x: Tensor) -> int:
     finally:
         for handle in handles:
             handle.remove()
-    return sum(sizes) + max(sizes, default=0)
+    return sizes
 
 
 def available(device: torch.device) -> int:

@@ -72,6 +72,7 @@ def join(groups: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return joined
 
 
+SOUND = 1e-12  # least eps beside which 1e-19 is nothing
 FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.Adagrad)
 
 
@@ -87,13 +88,23 @@ def fuse(optimizer: torch.optim.Optimizer) -> None:
                 group["fused"], group["foreach"] = True, False
 
 
+def may_flush(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether a fused step may count numbers below 1e-38 as 0 without any weight noticing.
+
+    Not one that is wrapped: what is around it (LARC) may make much of the smallest gradient. A squared gradient
+    that vanishes so had a root below 1e-19, and an average that does changes a step by less than 1e-38 / eps: with the
+    usual eps nothing, with one near 0 everything.
+    """
+    groups = optimizer.param_groups
+    return type(optimizer) in FUSED and all(group["fused"] and group["eps"] >= SOUND for group in groups)
+
+
 @contextmanager
 def without_denormals() -> Iterator[None]:
-    """Count numbers below 1e-38 as 0 while a fused optimizer steps.
+    """Count numbers below 1e-38 as 0 while a fused optimizer steps; see ``may_flush`` for when.
 
     The averages of Adam for weights without a gradient (those of pixels that are always black) fade into that range
-    after some hundred steps, where every operation takes many times as long. No weight notices: what is added to
-    it is below 1e-38 / eps.
+    after some hundred steps, where every operation takes many times as long.
     """
     torch.set_flush_denormal(True)
     try:

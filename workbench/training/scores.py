@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -43,7 +44,7 @@ class Metric:
 
 
 ACCURACY = Metric("final_accuracy", "final test accuracy", higher=True)
-LOSS = Metric("final_loss", "final training loss", higher=False)
+LOSS = Metric("test_loss", "final test error (mean squared)", higher=False)  # a column that ``with_test_loss`` adds
 COUNTED = ("finished", "diverged")
 
 
@@ -81,7 +82,7 @@ class Scores:
 
 
 def metric_of(summary: pd.DataFrame) -> Metric:
-    """Test accuracy, or the training loss where no run has an accuracy (networks that give back their input)."""
+    """Test accuracy, or the test error where no run has an accuracy (networks that give back their input)."""
     ended = summary[summary["outcome"].isin(COUNTED)]
     return LOSS if len(ended) and ended["final_accuracy"].isna().all() else ACCURACY
 
@@ -90,10 +91,11 @@ def scores(summary: pd.DataFrame, curve: pd.DataFrame, metric: Metric | None = N
     """The scores of all runs that ended, from the records ``summary`` and ``curve``.
 
     A run that diverged counts as what it reached: with the test accuracy of the network as it was when the run
-    ended, where a prediction that is not finite is wrong; by the loss with its last finite training loss. Runs that
+    ended, where a prediction that is not finite is wrong; by the error with its last finite test error. Runs that
     failed or were stopped do not count.
     """
     metric = metric or metric_of(summary)
+    summary = with_test_loss(summary, curve)
     rows: list[dict[str, Any]] = []
     for row in summary.to_dict("records"):
         if row["outcome"] in COUNTED:
@@ -108,17 +110,37 @@ def scores(summary: pd.DataFrame, curve: pd.DataFrame, metric: Metric | None = N
     return Scores(metric, table, tuple(remarks(summary, table, metric)))
 
 
+def with_test_loss(summary: pd.DataFrame, curve: pd.DataFrame) -> pd.DataFrame:
+    """The summary with each run's last test loss: that of the weights that are judged, without what is only noise."""
+    tests = curve[curve["split"] == "test"].sort_values("step").groupby(["variant", "seed"])["loss"].last()
+    return summary.join(tests.rename("test_loss"), on=["variant", "seed"])
+
+
 def last_loss(curve: pd.DataFrame, variant: str, seed: int) -> float:
-    """A run's last finite training loss, or NaN."""
-    own = curve[(curve["variant"] == variant) & (curve["seed"] == seed) & (curve["split"] == "train")]
+    """A run's last finite test loss, or NaN."""
+    own = curve[(curve["variant"] == variant) & (curve["seed"] == seed) & (curve["split"] == "test")]
     finite = own[np.isfinite(own["loss"].astype("float64"))].sort_values("step")
     return float(finite["loss"].iloc[-1]) if len(finite) else math.nan
+
+
+def without_accuracy(summary: pd.DataFrame) -> list[str]:
+    """Variants that finished without any accuracy."""
+    ended = summary[summary["outcome"] == "finished"]
+    return [str(name) for name, own in ended.groupby("variant", sort=False) if own["final_accuracy"].isna().all()]
+
+
+def blind_said(names: Sequence[str]) -> str:
+    """Why some variants do not count beside others that have an accuracy."""
+    words = ("gives its input back, has", "does") if len(names) == 1 else ("give their input back, have", "do")
+    return f"{listed(names)} {words[0]} no accuracy and {words[1]} not count."
 
 
 def remarks(summary: pd.DataFrame, table: pd.DataFrame, metric: Metric) -> list[str]:
     """What has to be known about the scores: who diverged, and who does not count."""
     sentences = []
-    reached = "the test accuracy it had then" if metric.share else "its last finite training loss"
+    if metric.share and (blind := without_accuracy(summary)):
+        sentences.append(blind_said(blind))
+    reached = "the test accuracy it had then" if metric.share else "its last finite test error"
     for name, rows in summary[summary["outcome"] == "diverged"].groupby("variant", sort=False):
         of = len(summary[summary["variant"] == name])
         own = table.loc[table.index.isin(rows["seed"]), name].dropna() if name in table else pd.Series(dtype="float64")

@@ -91,12 +91,17 @@ def branch(training: Training, trunk: Mapping[str, Any]) -> str:
         lost = training.network.load_state_dict(weights, strict=False).unexpected_keys
     except RuntimeError as error:
         lost = [str(error).rsplit("\n", 1)[-1].strip()]
+    if lost and any("parametrizations." in key for key in (*weights, *training.network.state_dict())):
+        raise WorkbenchError(
+            "a fork keeps the weights of its trunk, and a remedy that puts something over weights (spectral norm) can "
+            "neither come nor go there; give the branch the same one, or fork nothing"
+        )
     if lost:
         raise WorkbenchError(
             f"a fork keeps the weights of its trunk, and this network has no place for {lost[0]}; "
             "change the optimizer, the schedule or remedies that add to the network"
         )
-    said = "new optimizer"
+    said = "new optimizer" + (" from the averaged weights" if weights is not trunk["network"] else "")
     if same:
         with blame(training.registry, "optimizer", training.run.base["optimizer"]["use"]):
             take_over(training, trunk)

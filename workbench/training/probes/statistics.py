@@ -56,7 +56,8 @@ class Activations:
         sizes = None if slopes is None else slopes.abs()
         saturated = 0 if sizes is None else torch.count_nonzero(sizes < SATURATED)
         dead = None if sizes is None else self.dead(sizes)
-        vectors = copy[:SAMPLES].flatten(1) if copy.ndim > 1 else copy[:SAMPLES, None]
+        few = copy[:SAMPLES].clone()  # not a view, which would keep all of the copy in memory until the end
+        vectors = few.flatten(1) if few.ndim > 1 else few[:, None]
         self.uses.append(Use(h.numel(), mean, square, saturated, dead, vectors))
         return copy
 
