@@ -141,8 +141,7 @@ def eight(epochs: int) -> float:
 def finish(bench: Any, jobs: list[Any]) -> None:
     """Run jobs and wait for them."""
     bench.submit(jobs, "benchmark")
-    while any(bench.status(job).live for job in jobs):
-        time.sleep(0.02)
+    bench.wait(jobs, poll=0.2)
 
 
 def fastest(what: Callable[[int], Any], epochs: int, threads: int) -> float:

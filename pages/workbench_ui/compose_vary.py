@@ -23,7 +23,7 @@ Axis = tuple[str, Param | None]  # the kind of component, and the Param where it
 KINDS = {"source": "dataset"}  # keys whose component is of a kind with another name
 MOST_KEYS = 3
 NOTHING = "nothing else"
-DECIMAL_COMMA = re.compile(r"(?<![\d.eE])[-+]?\d+,\d+(?![\d.eE])")
+DECIMAL_COMMA = re.compile(r"(?<![\d.eE+-])[-+]?\d+,\d+(?![\d.eE])")
 REMEDIES = "remedies"
 NO_REMEDIES = "no remedies"
 

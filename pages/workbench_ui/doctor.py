@@ -111,12 +111,14 @@ def buttons(
     tip = f"Tried: {done.after}." if done else "Adds a variant with this change, and runs it. Undo takes it back."
     icon = ":material/check:" if done else ":material/add:"
     args: tuple[Any, ...] = (page, complaint.variant, cure)
-    st.button(surgery.short(cure), icon=icon, key=key, disabled=done is not None, on_click=try_cure, args=args, help=tip)
+    st.button(
+        surgery.short(cure), icon=icon, key=key, disabled=done is not None, on_click=try_cure, args=args, help=tip
+    )
     if step and cure.fork and not any(treatment.step for treatment in tried):
         tip = f"A branch of the running {complaint.variant}: equal to it up to step {step}, then with this change."
         st.button(
-            f"{surgery.short(cure)} from step {step}", icon=":material/fork_right:", key=f"{key}.fork", on_click=try_cure,
-            args=(*args, step), help=tip,
+            f"{surgery.short(cure)} from step {step}", icon=":material/fork_right:", key=f"{key}.fork",
+            on_click=try_cure, args=(*args, step), help=tip,
         )  # fmt: skip
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import math
+from array import array
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +16,13 @@ import numpy as np
 
 from .labels import to_classes
 
-MOST_BYTES = 200 * 2**20  # of a file
+MOST_BYTES = 20 * 2**20  # of a file; its text and at most 10 million numbers of 8 bytes
+MOST_ROWS = 1_000_000
 MOST_COLUMNS = 10_000
+MOST_NAMES = 10_000  # ways of writing the classes, before it is known which are the same number
 LONGEST_NAME = 100  # characters of a class
 SPLIT = "split"  # the column that says train or test, where there is one
+TESTING = {"train": False, "test": True, "val": True}  # what it may say
 SEPARATORS = ",;\t"
 
 
@@ -37,8 +42,6 @@ def read_csv(path: Path, target: str) -> Table:
 
     Raises ``ValueError`` that names the line and the column.
     """
-    if (size := path.stat().st_size) > MOST_BYTES:
-        raise ValueError(f"{path.name:.60} has {size / 2**20:.0f} MB; allowed: {MOST_BYTES // 2**20} MB")
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -63,21 +66,45 @@ def parse(lines: Any, target: str) -> Table:
     header = [name.strip() for name in next(lines, [])]
     answer, split = find_columns(header, target)
     kept = [n for n in range(len(header)) if n not in (answer, split)]
-    features, targets, testing = [], [], []
+    features, targets, testing = array("d"), array("q"), bytearray()
+    numbers: dict[str, int] = {}  # of the names of classes
+    said: set[str] = set()  # in the column split
     for row in lines:
         if not any(cell.strip() for cell in row):
             continue
         if len(row) != len(header):
             raise ValueError(f", line {lines.line_num}: {len(row)} cells, and the header has {len(header)}")
-        features.append(to_numbers(row, kept, header, lines.line_num))
-        targets.append(to_name(row[answer], header[answer], lines.line_num))
+        if len(targets) == MOST_ROWS:
+            raise ValueError(f", line {lines.line_num}: more than {MOST_ROWS:,} rows; remove some, or save it as NPZ")
+        features.extend(to_numbers(row, kept, header, lines.line_num))
+        name = to_name(row[answer], header[answer], lines.line_num)
+        targets.append(numbers.setdefault(name, len(numbers)))
+        if len(numbers) > MOST_NAMES:
+            raise ValueError(
+                f": the column {header[answer]!r:.40} holds more than {MOST_NAMES:,} different values; a quantity "
+                "(regression) or an identifier is no class"
+            )
         if split is not None:
-            testing.append(is_test(row[split], lines.line_num))
-    if not features:
+            word = to_word(row[split], header[split], lines.line_num)
+            said.add(word)
+            testing.append(TESTING[word])
+    if not targets:
         raise ValueError(": no rows below the header")
-    y, classes = to_classes(np.array(targets), f": the column {header[answer]!r:.40}")
-    names = tuple(header[n] for n in kept)
-    return Table(np.stack(features), y, np.array(testing) if split is not None else None, classes, names)
+    if said >= {"val", "test"}:
+        raise ValueError(f": the column {header[split or 0]!r} says val and test; remove the rows of one of them")
+    if header[answer] in numbers and any(is_number(header[n]) for n in kept):
+        raise ValueError(
+            f", line 1: reads like a row, since {header[answer]!r:.40} is also a class; the first line must name "
+            "the columns"
+        )
+    ways, classes = to_classes(np.array(list(numbers)), f": the column {header[answer]!r:.40}", len(targets))
+    return Table(
+        np.frombuffer(features).reshape(len(targets), len(kept)),
+        ways[np.frombuffer(targets, dtype=np.int64)],
+        np.frombuffer(testing, dtype=bool) if split is not None else None,
+        classes,
+        tuple(header[n] for n in kept),
+    )
 
 
 def find_columns(header: Sequence[str], target: str) -> tuple[int, int | None]:
@@ -89,32 +116,47 @@ def find_columns(header: Sequence[str], target: str) -> tuple[int, int | None]:
             f", line 1: column {header.index('') + 1} has no name; if it only counts the rows, remove it "
             "(pandas: to_csv(index=False))"
         )
-    if twice := next((name for n, name in enumerate(header) if name in header[:n]), None):
-        raise ValueError(f", line 1: two columns are called {twice!r:.40}")
     if header and all(map(is_number, header)):
         raise ValueError(", line 1: only numbers; the first line must name the columns")
-    others = [name for name in header if name != SPLIT]
+    if twice := next((name for name, count in Counter(header).items() if count > 1), None):
+        hint = "; the first line must name the columns" if is_number(twice) else ""
+        raise ValueError(f", line 1: two columns are called {twice!r:.40}{hint}")
+    splits = [n for n, name in enumerate(header) if name.lower() == SPLIT]
+    if len(splits) > 1:
+        raise ValueError(f", line 1: {len(splits)} columns are called {SPLIT}, in small or capital letters")
+    others = [name for n, name in enumerate(header) if n not in splits]
     if len(others) < 2:
-        raise ValueError(f", line 1: {len(others)} columns besides {SPLIT}; a number and the class are the least")
+        besides = f" besides {header[splits[0]]}" if splits else ""
+        raise ValueError(
+            f", line 1: {len(others)} column{'s'[: len(others) != 1]}{besides}; a number and the class are the least"
+        )
     if target and target not in others:
         raise ValueError(f" has no column {target!r:.40}; allowed as target: {', '.join(others):.120}")
-    answer = header.index(target or others[-1])
-    return answer, header.index(SPLIT) if SPLIT in header else None
+    return header.index(target or others[-1]), splits[0] if splits else None
 
 
-def to_numbers(row: Sequence[str], kept: Sequence[int], header: Sequence[str], line: int) -> np.ndarray:
+def to_numbers(row: Sequence[str], kept: Sequence[int], header: Sequence[str], line: int) -> list[float]:
     """The features of a row; a cell that is no finite number is named."""
     try:
         numbers = [float(row[n]) for n in kept]
         if all(map(math.isfinite, numbers)) and not any("_" in row[n] for n in kept):
-            return np.array(numbers)
+            return numbers
     except ValueError:
         pass
     for n in kept:
         if not is_number(row[n]):
             said = f"{row[n]!r:.40} is not a finite number" if row[n].strip() else "empty"
-            raise ValueError(f", line {line}, column {header[n]!r:.40}: {said}; fill the cell or remove the row")
-    return np.array([float(row[n]) for n in kept])
+            raise ValueError(f", line {line}, column {header[n]!r:.40}: {said}; {advice(row[n])}")
+    return [float(row[n]) for n in kept]
+
+
+def advice(cell: str) -> str:
+    """What to do about a cell that holds no finite number."""
+    if "," in cell and is_number(cell.replace(",", ".", 1)):
+        return "numbers take a point, as in 0.5"
+    if not cell.strip() or cell.strip().lower().lstrip("+-") in ("nan", "na", "n/a", "null", "none", "inf", "infinity"):
+        return "fill the cell or remove the row"
+    return "remove the column, or write numbers in place of its values"
 
 
 def to_name(cell: str, column: str, line: int) -> str:
@@ -134,9 +176,11 @@ def is_number(cell: str) -> bool:
         return False
 
 
-def is_test(cell: str, line: int) -> bool:
-    """Whether a row is for testing."""
+def to_word(cell: str, column: str, line: int) -> str:
+    """What a row is for."""
     word = cell.strip().lower()
-    if word not in ("train", "test"):
-        raise ValueError(f", line {line}, column {SPLIT!r}: {cell!r:.40}; allowed: train, test (or rename the column)")
-    return word == "test"
+    if word not in TESTING:
+        raise ValueError(
+            f", line {line}, column {column!r}: {cell!r:.40}; allowed: {', '.join(TESTING)} (or rename the column)"
+        )
+    return word

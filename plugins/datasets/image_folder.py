@@ -81,7 +81,9 @@ def read_all(home: Path, paths: Sequence[Path], size: int, grayscale: bool) -> t
 
     pictures = torch.empty(len(paths), 1 if grayscale else 3, size, size)
     broken: list[str] = []
-    with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:  # Pillow unpacks without holding the interpreter
+    with ThreadPoolExecutor(
+        min(MOST_THREADS, os.cpu_count() or 1)
+    ) as pool:  # Pillow unpacks without holding the interpreter
         for number, made in enumerate(pool.map(read, paths)):
             if isinstance(made, str):
                 broken.append(made)

@@ -45,12 +45,12 @@ def plain(picture: Image.Image, mode: str, size: int) -> Image.Image:
         deep = np.clip(np.asarray(picture), 0, 65535) // 257
         return Image.fromarray(deep.astype(np.uint8)).convert(mode)
     if "A" in picture.mode or "transparency" in picture.info:
-        layered = picture.convert("RGBA")
+        layered = picture if picture.mode == "RGBA" else picture.convert("RGBA")  # which would copy it
         if (times := min(layered.size) // (2 * size)) > 1:
             layered = layered.reduce(times)  # weighs colours by their opacity, so it may stand before the sum
         white = Image.new("RGBA", layered.size, "white")
         return Image.alpha_composite(white, layered).convert(mode)
-    return picture.convert(mode)
+    return picture if picture.mode == mode else picture.convert(mode)
 
 
 def reason(error: Exception) -> str:

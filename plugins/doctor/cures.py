@@ -14,6 +14,9 @@ XAVIER = Cure("Xavier's weights", {"initializer": "xavier_uniform"})
 LEAKY_RELU = Cure("leaky ReLU", {"activation": "leaky_relu"})
 
 
+DEFAULT_RATE = Cure("the default learning rate", {"optimizer": {"lr": None}}, fork=True)
+
+
 def rate_times(case: Case, factor: float) -> list[Cure]:
     """The optimizer's learning rate times ``factor``; nothing for an optimizer without one."""
     rate = case.base["optimizer"].get("lr")

@@ -6,7 +6,7 @@ import numpy as np
 
 from workbench import Case, Cure, Diagnosis, Param, Rule
 
-from .cures import rate_times
+from .cures import DEFAULT_RATE, rate_times
 from .exploding import LOUD, explodes
 from .reading import first_over_last, learned, measured, number, train_rows
 
@@ -23,8 +23,25 @@ def planned(case: Case) -> int:
     return max(case.steps, round(case.task["epochs"] * last["step"] / last["epoch"]))
 
 
+def stands_still(case: Case) -> bool:
+    """Whether the rate that was set is 0, and no step that was measured has moved any weight.
+
+    An update of 0 alone says nothing of the rate: frozen weights, and those without a gradient, stand still, too.
+    """
+    update = measured(case, "update_ratio")
+    moved = bool(update.size) and update.max(axis=None) > 0
+    return case.base["optimizer"].get("lr") == 0 and case.steps > 0 and len(train_rows(case)) > 0 and not moved
+
+
 def diagnose(case: Case, below: float) -> Diagnosis | None:
     """Bound how far the weights can get: no farther than all steps in one direction, each as long as the longest."""
+    if stands_still(case):
+        rows = train_rows(case)
+        text = (
+            f"The learning rate is 0: none of the {case.steps} steps up to now moves a weight. The loss goes from "
+            f"{number(rows['loss'].iloc[0])} to {number(rows['loss'].tail(10).mean())}."
+        )
+        return Diagnosis(text, [DEFAULT_RATE], "update_ratio")
     steps = planned(case)
     update = measured(case, "update_ratio").replace([np.inf, -np.inf], np.nan)
     if case.outcome == "diverged" or learned(case) or not update.size or case.steps < SEEN * steps:

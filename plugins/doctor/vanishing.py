@@ -20,11 +20,30 @@ def vanishes(case: Case, below: float) -> bool:
     return not other
 
 
+def cut(case: Case) -> int:
+    """The last layer that gets no signal at all at the first look; 0 where none is cut off.
+
+    A signal that fades below what single precision holds ends in zeros, too: then what is left of it behind them is
+    tiny already. It is cut where a signal that is not gets nothing through.
+    """
+    first = measured(case, "signal_grad_norm").loc[first_over_last(case).index[0]].dropna()
+    gone = first.index[first == 0]
+    if first.iloc[0] or first.loc[gone[-1] :].iloc[1] < FADED * first.iloc[-1]:
+        return 0
+    return int(gone[-1])
+
+
 def diagnose(case: Case, below: float) -> Diagnosis | None:
     """Say how much of the gradient arrives, now and at the start, and what one layer takes."""
     if not vanishes(case, below):
         return None
     ratio, last = first_over_last(case), last_index(case)
+    if at := cut(case):
+        text = (
+            f"At step {ratio.index[0]} the signal's gradient in layer {at} is exactly 0: something between it and "
+            f"layer {at + 1} lets nothing through, so no layer up to it can learn."
+        )
+        return Diagnosis(text, statistic="signal_grad_norm")
     share = ratio.iloc[0] ** (1 / (last - 1)) if ratio.iloc[0] else 0.0
     text = (
         f"At step {ratio.index[0]} the norm of the signal's gradient in layer 1 is {number(ratio.iloc[0])} of that in "
@@ -41,6 +60,7 @@ def diagnose(case: Case, below: float) -> Diagnosis | None:
 
 BELOW = 1e-3
 BACK = 0.1
+FADED = 1e-30  # of the last layer's signal: single precision ends at 1e-45
 
 vanishing = Rule(
     "vanishing",

@@ -122,6 +122,15 @@ def test_a_healthy_training_is_told_so(page: Callable[[dict], AppTest]) -> None:
     assert not [button for button in test.button if str(button.key).startswith("training.doctor.")]
 
 
+def test_what_could_not_be_looked_at_is_no_success(page: Callable[[dict], AppTest]) -> None:
+    task = ILL["task"] | {"model": {"use": "mlp", "depth": 2}, "probes": "off"}
+    test = settle(page(ILL | {"title": "blind", "base": {"initializer": "kaiming_normal"}, "task": task}))
+    assert not test.success
+    assert [info.value for info in test.info if "probes = off" in info.value] == [
+        "base: nothing found, but its layers were not measured (probes = off): only the curve was looked at."
+    ]
+
+
 def test_a_variant_that_is_gone_is_refused_with_a_word(page: Callable[[dict], AppTest]) -> None:
     test = settle(page(ILL | {"variants": [{"name": "one"}, {"name": "two", "activation": "relu"}]}))
     changed = ILL | {"variants": [{"name": "three", "activation": "tanh"}]}

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from workbench import Param
 from workbench.experiment import dump, parse, vary
 from workbench.runs.job import plan
 from workbench_ui.bench import open_bench
+from workbench_ui.compose_vary import pieces, typed
 
 Visit = Callable[..., AppTest]
 
@@ -156,3 +158,53 @@ def test_what_cannot_be_run_is_said_before_it_is_made(visit: Visit) -> None:
     healthy(test.text_input(key="training.0.vary.1.optimizer.momentum").set_value("0, 0.9").run())
     assert test.button(key="training.0.vary.make").disabled  # adam has no momentum
     assert any("momentum" in caption.value and "adam" in caption.value for caption in test.caption)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("0.01, 0.1, 1", [0.01, 0.1, 1.0]),
+        ("0.01,0.1", [0.01, 0.1]),
+        ("1e-3,10", [0.001, 10.0]),
+        ("0, 1", [0.0, 1.0]),
+        ("0.01; 0.1; 0.1", [0.01, 0.1]),
+        ("", []),
+    ],
+)
+def test_numbers_are_read_as_they_are_typed(text: str, values: list[float]) -> None:
+    assert typed(text, Param("lr", 0.1)) == values
+
+
+@pytest.mark.parametrize("text", ["0,01, 0,1", "0,01; 0,1", "0,5", "1, -0,5"])
+def test_a_decimal_comma_is_not_two_numbers(text: str) -> None:
+    with pytest.raises(ValueError, match=r"Decimals take a point: -?0\.(01|5);"):
+        pieces(text, Param("lr", 0.1))
+
+
+def test_whole_numbers_and_words_need_no_space() -> None:
+    assert typed("1,2,10", Param("depth", 2)) == [1, 2, 10]
+    assert typed("true,false", Param("nesterov", False)) == [True, False]
+    assert typed("low,high", Param("where", "low", choices=["low", "high"])) == ["low", "high"]
+
+
+def test_texts_keep_their_commas(visit: Visit) -> None:
+    assert pieces("10, 20; 5;", Param("milestones", "5, 8")) == ["10, 20", "5"]
+    plain = {"kind": "training", "title": "t", "task": {"epochs": 0}, "base": {"schedule": "multi_step"}}
+    test = healthy(visit("training", training__plain=plain))
+    healthy(test.selectbox(key="training.0.vary.key").set_value("schedule.milestones").run())
+    box = test.text_input(key="training.0.vary.schedule.milestones")
+    assert box.placeholder == "5, 8; another"
+    assert "semicolon" in box.help
+    healthy(box.set_value("10, 20; 5, 8").run())
+    test.button(key="training.0.vary.make").click()
+    healthy(test.run())
+    made = test.session_state["training.plain"]["variants"]
+    assert [variant["schedule"] for variant in made] == [{"milestones": "10, 20"}, {"milestones": "5, 8"}]
+
+
+def test_a_decimal_comma_is_said_below_the_values(visit: Visit) -> None:
+    test = healthy(visit("training", training__plain={"kind": "training", "title": "t", "task": {"epochs": 0}}))
+    healthy(test.selectbox(key="training.0.vary.key").set_value("optimizer.lr").run())
+    healthy(test.text_input(key="training.0.vary.optimizer.lr").set_value("0,01, 0,1").run())
+    assert any("Decimals take a point" in caption.value for caption in test.caption)
+    assert test.button(key="training.0.vary.make").disabled

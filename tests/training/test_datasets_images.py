@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import struct
+import threading
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +26,7 @@ from workbench.errors import WorkbenchError
 from workbench.training.data import check
 
 known = registry.current()
+READ = known.get("dataset", "image_folder").factory.__globals__
 Colour = tuple[int, int, int]
 
 
@@ -257,7 +261,7 @@ def test_links_that_lead_outside_are_refused(pets: Path, tmp_path_factory: pytes
         load(pets)
     (pets / "pets" / "cats" / "x.png").unlink()
     (pets / "pets" / "mice").symlink_to(outside / "cats")
-    with pytest.raises(WorkbenchError, match=r"mice/secret\.png is a link that leads out"):
+    with pytest.raises(WorkbenchError, match=r"pets/mice is a link that leads out"):
         load(pets)
     (pets / "pets" / "mice").unlink()
     (pets / "inner").symlink_to(pets / "pets")
@@ -281,6 +285,149 @@ def test_the_fingerprint_is_of_names_and_contents(pets: Path) -> None:
     assert len(set(seen)) == 4
     moved.unlink()
     assert fingerprint(pets, folder="pets") == seen[0]
+
+
+def print_of(root: Path, folder: str = "pets") -> str:
+    return known.get("dataset", "image_folder").factory.__globals__["pictures_fingerprint"](root, folder=folder)
+
+
+def test_classes_that_are_links_inside_the_data_folder_are_read_anew_when_they_change(pets: Path) -> None:
+    (pets / "mine").mkdir()
+    for kind in ("cats", "dogs"):
+        (pets / "mine" / kind).symlink_to(pets / "pets" / kind)
+    assert torch.equal(load(pets, folder="mine").train_x, load(pets).train_x)
+    before = print_of(pets, "mine")
+    paint(pets / "pets" / "cats" / "3.png", (200, 20, 30))
+    assert print_of(pets, "mine") != before
+    (pets / "pets" / "cats" / "more").mkdir()
+    paint(pets / "pets" / "cats" / "more" / "0.png")
+    (pets / "pets" / "dogs" / "cats").symlink_to(pets / "pets" / "cats")
+    for use in (load, print_of):
+        with pytest.raises((WorkbenchError, ValueError), match="dogs/cats is a link to a folder; only the folder of"):
+            use(pets)
+
+
+def test_the_fingerprint_is_of_the_files_that_are_used_alone(tmp_path: Path) -> None:
+    for part in ("train", "val", "test"):
+        for kind in ("a", "b"):
+            paint(tmp_path / "pets" / part / kind / "0.png")
+    before = print_of(tmp_path)
+    paint(tmp_path / "pets" / "test" / "a" / "1.png")  # val is taken
+    assert print_of(tmp_path) == before
+    paint(tmp_path / "pets" / "val" / "a" / "1.png")
+    assert print_of(tmp_path) != before
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are a thing of Unix")
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("pipe", "a pipe or a device"),
+        ("gone", "a link to nothing"),
+        ("round", ".*links"),
+        ("vast", "4096 MB, and 200 are allowed"),
+    ],
+)
+def test_what_has_no_end_or_is_not_there_is_a_broken_picture_that_nobody_opens(pets: Path, name: str, why: str) -> None:
+    file = pets / "pets" / "cats" / f"{name}.png"
+    if name == "pipe":
+        os.mkfifo(file)
+    elif name == "vast":
+        with file.open("wb") as opened:
+            opened.truncate(4 * 2**30)  # takes no room on the disk
+    else:
+        file.symlink_to(file if name == "round" else pets / "pets" / "nothing.png")
+    got: list[str] = []
+
+    def use() -> None:
+        got.append(print_of(pets))
+        with pytest.raises(WorkbenchError) as caught:
+            load(pets)
+        got.append(str(caught.value))
+
+    thread = threading.Thread(target=use, daemon=True)  # so that a test which hangs fails
+    begun = time.monotonic()
+    thread.start()
+    thread.join(20)
+    assert len(got) == 2
+    assert re.search(rf"1 of 16 pictures cannot be read; .*cats/{name}\.png \({why}\)", got[1])
+    assert time.monotonic() - begun < 1, "reading 4 GB takes seconds"
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "/nowhere/at/all.png"])
+def test_links_that_lead_outside_are_refused_by_reading_and_by_the_fingerprint(pets: Path, target: str) -> None:
+    (pets / "pets" / "cats" / "x.png").symlink_to(target)
+    for use in (print_of, load):  # the fingerprint of an endless file would never come
+        with pytest.raises((WorkbenchError, ValueError), match=r"cats/x\.png is a link that leads out"):
+            use(pets)
+
+
+@pytest.mark.parametrize(
+    ("train", "test"), [("Train", "Test"), ("train", "Test"), ("Train", "val"), ("train", "valid")]
+)
+def test_other_spellings_of_train_and_test_are_not_two_classes(tmp_path: Path, train: str, test: str) -> None:
+    for part in (train, test):
+        for kind in ("a", "b"):
+            paint(tmp_path / "pets" / part / kind / "0.png")
+    with pytest.raises(WorkbenchError, match=f"pets holds {train} and {test}; the names that are understood are train"):
+        load(tmp_path)
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    for kind in ("Train", "Bus"):
+        for number in range(2):
+            paint(tmp_path / "pets" / kind / f"{number}.png")
+    assert load(tmp_path).classes == ("Bus", "Train")
+
+
+def test_a_large_transparent_picture_is_made_small_before_it_is_laid_on_white(tmp_path: Path) -> None:
+    drawn = np.random.default_rng(0).integers(0, 256, (6, 6, 4), dtype=np.uint8)
+    blocks = drawn.repeat(40, axis=0).repeat(40, axis=1)
+    (tmp_path / "x.png").parent.mkdir(exist_ok=True)
+    Image.fromarray(blocks).save(tmp_path / "x.png")
+    made = READ["read_picture"](tmp_path / "x.png", 6, False).astype(float)
+    # The mean over a block of one colour c and opacity a on white is a c + (1 - a) 255; the filter blurs a little.
+    opacity = blocks[..., 3:] / 255
+    white = (opacity * blocks[..., :3] + (1 - opacity) * 255).round().astype(np.uint8)
+    expected = np.asarray(Image.fromarray(white).resize((6, 6), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
+    assert np.abs(made - expected).max() <= 2
+    laid: list[tuple[int, int]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        real = Image.alpha_composite
+        patch.setattr(Image, "alpha_composite", lambda under, over: laid.append(over.size) or real(under, over))
+        READ["read_picture"](tmp_path / "x.png", 6, False)
+    assert laid == [(12, 12)]
+
+
+def test_a_few_large_pictures_are_unpacked_at_a_time(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(READ["read_picture"].__globals__, "LARGE", 100)  # pixels; each has 144
+    now, most, lock = 0, 0, threading.Lock()
+    real = READ["read_picture"].__globals__["plain"]
+
+    def slow(*given: Any) -> Any:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.02)
+        with lock:
+            now -= 1
+        return real(*given)
+
+    monkeypatch.setitem(READ["read_picture"].__globals__, "plain", slow)
+    monkeypatch.setattr(os, "cpu_count", lambda: 16)
+    load(pets)
+    assert most == 2
+    monkeypatch.setitem(READ["read_picture"].__globals__, "LARGE", 1000)
+    most = 0
+    load(pets)
+    assert most == 4
+
+
+def test_the_bound_on_pixels_is_what_two_threads_can_hold(pets: Path) -> None:
+    (pets / "pets" / "dogs" / "bomb.png").write_bytes(bomb(8001, 5000))
+    with pytest.raises(WorkbenchError, match=r"dogs/bomb\.png \(8001 x 5000 pixels, and 40 million are allowed\)"):
+        load(pets)
 
 
 STARTS = [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import time
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -131,7 +133,8 @@ def test_a_column_that_is_constant_in_training_stays_0_in_testing_too(tmp_path: 
         ("a,kind\n1,x\nNaN,y\n", {}, "line 3, column 'a': 'NaN' is not a finite number"),
         ("a,kind\ninf,x\n1,y\n", {}, "line 2, column 'a': 'inf' is not a finite number"),
         ("a,kind\n1_0,x\n1,y\n", {}, "line 2, column 'a': '1_0' is not a finite number"),
-        ("a;kind\n1,5;x\n1;y\n", {}, "line 2, column 'a': '1,5' is not a finite number"),
+        ("a;kind\n1,5;x\n1;y\n", {}, "line 2, column 'a': '1,5' is not a finite number; numbers take a point"),
+        ("a,city,kind\n1,Berlin,x\n", {}, "column 'city': 'Berlin' is not a finite number; remove the column"),
         ('a,note,kind\n1,"two\nlines",x\n', {}, "line 3, column 'note': 'two.nlines' is not a finite number"),
         ("a,kind\n1,x\n1,y,z\n", {}, "line 3: 3 cells, and the header has 2"),
         ("a,kind\n1,x\n1,\n", {}, "line 3, column 'kind': no class"),
@@ -141,14 +144,20 @@ def test_a_column_that_is_constant_in_training_stays_0_in_testing_too(tmp_path: 
         ("a,kind\n1,x\n2,x\n3,y\n", {}, "the class 'y' has only 1 of the 2 samples"),
         ("a,kind\n", {}, r"table\.csv: no rows below the header"),
         ("", {}, "line 1: 0 columns"),
-        ("kind\nx\n", {}, "line 1: 1 columns"),
-        ("split,kind\ntrain,x\n", {}, "line 1: 1 columns besides split"),
+        ("kind\nx\n", {}, r"line 1: 1 column; a number"),
+        ("split,kind\ntrain,x\n", {}, "line 1: 1 column besides split"),
         ("1,2,3\n4,5,6\n", {}, "line 1: only numbers; the first line must name the columns"),
         (",a,kind\n0,1,x\n", {}, r"line 1: column 1 has no name; .*to_csv\(index=False\)"),
         ("a,a,kind\n1,1,x\n", {}, "line 1: two columns are called 'a'"),
+        ("0,1,0,1\n4,5,6,7\n", {}, "line 1: only numbers; the first line must name the columns"),
+        ("0,1,0,x\n4,5,6,y\n", {}, "two columns are called '0'; the first line must name the columns"),
+        ("5.1,3,cat\n1,2,cat\n3,4,dog\n", {}, "line 1: reads like a row, since 'cat' is also a class"),
         (FEW, {"target": "sort"}, "has no column 'sort'; allowed as target: height, weight, kind"),
         (FEW, {"target": "split"}, "has no column 'split'"),
-        ("a,kind,split\n1,x,train\n2,y,val\n", {}, "line 3, column 'split': 'val'; allowed: train, test"),
+        ("a,kind,split\n1,x,train\n2,y,dev\n", {}, "line 3, column 'split': 'dev'; allowed: train, test, val"),
+        ("a,kind,Split\n1,x,train\n2,y,dev\n", {}, "line 3, column 'Split': 'dev'; allowed: train, test, val"),
+        ("a,kind,split\n1,x,train\n2,x,val\n3,x,test\n", {}, "the column 'split' says val and test; remove"),
+        ("a,kind,split,Split\n1,x,train,train\n", {}, "2 columns are called split"),
         ("a,kind,split\n1,x,train\n2,y,train\n", {}, "the column split says train in every row"),
         ("a,kind,split\n1,x,train\n2,y,test\n", {}, "no row of class 'y' is there to train on"),
         ("a,kind\n1e300,x\n1,x\n1,y\n1,y\n", {}, "too large for single precision"),
@@ -164,6 +173,71 @@ def test_what_is_wrong_in_a_csv_file_is_said_with_its_place(
 ) -> None:
     with pytest.raises(WorkbenchError, match=words):
         load_csv(tmp_path, content, **given)
+
+
+def test_val_in_a_column_called_split_is_for_testing_and_capitals_do_not_matter(tmp_path: Path) -> None:
+    data = load_csv(tmp_path, "a,kind,Split\n1,x,train\n2,y,Val\n3,y,train\n4,x,val\n")
+    assert data.train_x.flatten().tolist() == [1, 3]
+    assert data.test_x.flatten().tolist() == [2, 4]
+
+
+def numbered(classes: int, rows: int, prefix: str = "") -> str:
+    return "a,kind\n" + "".join(f"{n},{prefix}{n % classes}\n" for n in range(rows))
+
+
+def test_whole_numbers_with_few_rows_each_are_a_quantity(tmp_path: Path) -> None:
+    with pytest.raises(WorkbenchError, match=r"30 different numbers in 149 rows: it looks like a quantity .* like c17"):
+        load_csv(tmp_path, numbered(30, 149))
+    with pytest.raises(WorkbenchError, match="30 different numbers in 60 rows"):
+        load_npz(tmp_path, x=np.ones((60, 2)), y=np.arange(60) % 30)
+    for content, classes in ((numbered(30, 150), 30), (numbered(20, 40), 20), (numbered(30, 60, "c"), 30)):
+        assert len(load_csv(tmp_path, content).classes) == classes
+
+
+def test_a_table_of_the_largest_size_takes_little_more_than_its_numbers(tmp_path: Path) -> None:
+    count = 200_000
+    long = "x" * 100  # were every row to hold its class as a text of this length, that would be 80 MB
+    content = "a,b,kind\n" + "0,1,y\n" * count + f"0,1,{long}\n" * 2
+    (tmp_path / "table.csv").write_text(content)
+    tracemalloc.start()
+    try:
+        table = MODULE["read_csv"](tmp_path / "table.csv", "")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert table.x.shape == (count + 2, 2)
+    assert table.y.tolist() == [1] * count + [0, 0]
+    assert peak < 12 * len(content) + 60 * count
+
+
+@pytest.mark.parametrize(
+    ("bound", "words"),
+    [("MOST_ROWS", r"line 6: more than 4 rows"), ("MOST_NAMES", "holds more than 4 different values")],
+)
+def test_too_many_rows_or_values_are_refused_while_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, words: str
+) -> None:
+    monkeypatch.setitem(MODULE["read_csv"].__globals__, bound, 4)
+    with pytest.raises(WorkbenchError, match=words):
+        load_csv(tmp_path, numbered(5, 5) + "broken")
+
+
+@pytest.mark.parametrize("name", ["table.csv", "table.npz"])
+def test_a_file_of_4_gb_is_refused_before_it_is_read(tmp_path: Path, name: str) -> None:
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(4 * 2**30)  # takes no room on the disk
+    begun = time.monotonic()
+    with pytest.raises(ValueError, match="has 4096 MB; allowed"):
+        MODULE["table_fingerprint"](tmp_path, file=name)
+    with pytest.raises(WorkbenchError, match="has 4096 MB; allowed"):
+        load(tmp_path, file=name)
+    assert time.monotonic() - begun < 1, "reading takes seconds"
+
+
+def test_what_is_no_table_has_no_fingerprint(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(ValueError, match="is no table"):
+        MODULE["table_fingerprint"](tmp_path, file="notes.txt")
 
 
 def test_a_file_beyond_the_bound_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,6 +333,7 @@ TWO = {"train_x": X, "train_y": Y, "test_x": X, "test_y": Y}
         ({"x": np.ones((50, 2)), "y": np.linspace(0, 1, 50)}, "50 different numbers that are not whole"),
         ({"x": X * [[1, 1], [1, np.nan], [np.inf, 1], [1, 1]], "y": Y}, r"2 entries that are NaN .* first at \[1, 1\]"),
         ({"x": np.ones((4, 9, 9, 3), dtype=np.uint8), "y": Y}, r"channels last, .*transpose\(0, 3, 1, 2\)"),
+        ({"x": np.ones((4, 32, 32, 3), dtype=np.float32), "y": Y}, r"channels last, .*transpose\(0, 3, 1, 2\)"),
         (TWO | {"test_x": np.ones((4, 3))}, r"shapes \(4, 2\) and \(4, 3\); samples must be alike"),
         (TWO | {"test_x": X.astype(np.uint8)}, "the types float64 and uint8; use one"),
         (TWO | {"test_y": Y.astype(str)}, "train_y is int64 and test_y is <U21; use one type"),
@@ -307,6 +382,29 @@ def test_a_small_archive_that_unpacks_beyond_the_bound_is_not_unpacked(
     monkeypatch.setitem(MODULE["read_npz"].__globals__, "MOST_BYTES", 7_999_999)
     with pytest.raises(WorkbenchError, match="x would take more than"):
         load(tmp_path, file="table.npz")
+
+
+def test_all_arrays_together_count_with_their_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = np.ones((100, 10), dtype=np.float16), (np.arange(100) % 2).astype(np.int8)
+    needed = 1000 * (2 * 2 + 8) + 100 * (2 * 1 + 8)
+    monkeypatch.setitem(MODULE["read_npz"].__globals__, "MOST_BYTES", needed)
+    assert len(load_npz(tmp_path, x=x, y=y).train_y) == 80
+    monkeypatch.setitem(MODULE["read_npz"].__globals__, "MOST_BYTES", needed - 1)
+    with pytest.raises(WorkbenchError, match="x would take more than there is"):
+        load_npz(tmp_path, x=x, y=y)
+
+
+def test_the_memory_of_an_archive_is_what_is_counted(tmp_path: Path) -> None:
+    count, columns = 20_000, 50
+    x = np.random.default_rng(0).normal(size=(count, columns)).astype(np.float16)
+    np.savez(tmp_path / "table.npz", x=x, y=np.arange(count) % 2)
+    tracemalloc.start()
+    try:
+        load(tmp_path, file="table.npz", standardize=True)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < count * columns * (2 * 2 + 8) + 400 * count, "the lists of the split are the rest"
 
 
 # -- any bytes -----------------------------------------------------------------------------------------------

@@ -78,8 +78,6 @@ HEALTHY = {
     "cnn": ({"model": "cnn"}, HE),
     "small batches": ({"model": mlp(3), "batch_size": 16, "epochs": 2}, HE),
     "one short epoch": ({"model": mlp(2), "epochs": 1}, HE),
-    "untrained": ({"model": mlp(4), "epochs": 0}, HE),
-    "without probes": ({"model": mlp(2), "probes": "off"}, HE),
 }
 
 
@@ -89,6 +87,31 @@ def test_no_false_alarm_on_a_healthy_training(task: Plain, base: Plain) -> None:
     assert names(report) == []
     assert report.healthy == ("base",)
     assert report.rules >= 10
+
+
+@pytest.mark.parametrize(
+    ("task", "why"),
+    [
+        ({"epochs": 0}, "it has not trained: only its start was looked at"),
+        ({"probes": "off"}, "its layers were not measured (probes = off): only the curve was looked at"),
+        ({"epochs": 0, "probes": "off"}, "it has not trained, and its layers were not measured"),
+    ],
+)
+def test_what_could_not_be_looked_at_is_not_called_healthy(task: Plain, why: str) -> None:
+    report = diagnose(experiment({"model": mlp(2)} | task, HE))
+    assert names(report) == []
+    assert report.healthy == ()
+    assert doctor.lines(report) == [f"base: nothing found, but {why}."]
+
+
+def test_several_that_could_not_be_looked_at_share_a_sentence() -> None:
+    blind = {"task": {"probes": "off"}}
+    variants = [{"name": "a"} | blind, {"name": "b"}, {"name": "c", "initializer": "xavier_uniform"} | blind]
+    report = diagnose(experiment({"model": mlp(2), "epochs": 1}, HE, variants=variants))
+    assert report.healthy == ("b",)
+    assert report.not_seen() == [
+        "a and c: nothing found, but their layers were not measured (probes = off): only the curves were looked at."
+    ]
 
 
 ARTICLE_B = {"activation": "sigmoid", "initializer": {"use": "normal", "mean": 1.0, "std": 1.0}}
@@ -122,6 +145,9 @@ ILL = {
     "Adam 1, tanh": ({"model": mlp(2)}, XAVIER | {"activation": "tanh"} | adam(1.0), ["rate_too_high", "saturated"]),
     "Adam 1e-7": ({"model": mlp(2)}, HE | adam(1e-7), ["rate_too_low"]),
     "SGD 1e-7": ({"model": mlp(2)}, HE | sgd(1e-7), ["rate_too_low"]),
+    "SGD 0": ({"model": mlp(2)}, HE | sgd(0.0), ["rate_too_low"]),
+    "Adam 0": ({"model": mlp(2)}, HE | adam(0.0), ["rate_too_low"]),
+    "120 sigmoid layers": ({"model": mlp(120, 32), "epochs": 1}, SIGMOID, ["vanishing"]),
     "momentum 10": ({"model": mlp(3)}, HE | sgd(10.0, momentum=0.9), ["diverged"]),
     "large weights, SGD": (
         {"model": mlp(8)},
@@ -189,6 +215,57 @@ def test_a_rate_that_is_too_low_gets_one_that_is_not() -> None:
     [complaint] = diagnose(made).complaints
     better = prescribe(made, "base", complaint.cures[0], registry.current())
     assert diagnose(better).of(better.variants[-1].name) == []
+
+
+@pytest.mark.parametrize("probes", ["light", "off"])
+def test_a_rate_of_zero_is_named_and_gets_the_default_of_the_optimizer(probes: str) -> None:
+    made = experiment({"model": mlp(2), "probes": probes}, HE | sgd(0.0, momentum=0.9))
+    known = registry.current()
+    [complaint] = diagnose(made).complaints
+    assert complaint.rule.name == "rate_too_low"
+    assert complaint.evidence.startswith("The learning rate is 0: none of the 138 steps")
+    better = prescribe(made, "base", complaint.cures[0], known)
+    [lr] = [param.default for param in known.get("optimizer", "sgd").params if param.name == "lr"]
+    assert better.variants[-1].overrides() == {"optimizer": {"lr": lr}}
+    assert resolve(better, known)[-1].base["optimizer"]["momentum"] == 0.9
+    assert diagnose(better).of(better.variants[-1].name) == []
+
+
+def test_frozen_layers_do_not_make_a_rate_of_zero() -> None:
+    frozen = {"remedies": [{"use": "freeze", "layers": 2}]}
+    assert "rate_too_low" not in names(diagnose(experiment({"model": mlp(3), "epochs": 1}, HE | frozen)))
+
+
+CUT = """
+from torch import nn
+from workbench import Block, Model, hookimpl
+
+def factory(shape, classes, activation):
+    first = Block(nn.Linear(64, 64), activation(), before=[nn.Flatten()])
+    second = Block(nn.Linear(64, 64), activation(), after=[nn.Dropout(1.0)])
+    return [first, second, Block(nn.Linear(64, 64), activation()), Block(nn.Linear(64, classes))]
+
+@hookimpl
+def register_models(register):
+    register(Model("severed", factory, summary="Nothing gets behind its second layer."))
+"""
+
+
+def test_a_signal_that_is_cut_off_has_not_faded(drop_in: Callable[[str, str], Path]) -> None:
+    drop_in("severed.py", CUT)
+    report = diagnose(experiment({"model": "severed", "epochs": 1}, HE))
+    [complaint] = report.complaints
+    assert complaint.rule.name == "vanishing"
+    assert "the signal's gradient in layer 2 is exactly 0: something between it and layer 3 lets" in complaint.evidence
+    assert complaint.cures == ()
+
+
+def test_dropping_everything_is_refused() -> None:
+    known = registry.current()
+    with pytest.raises(ExperimentError, match="1 drops every activation, so nothing is learned"):
+        resolve(experiment({"model": mlp(2)}, {"remedies": [{"use": "dropout", "p": 1.0}]}), known)
+    [run] = resolve(experiment({"model": mlp(2)}, {"remedies": [{"use": "dropout", "p": 0.99}]}), known)
+    assert run.base["remedies"][0]["p"] == 0.99
 
 
 def test_a_running_training_is_judged_by_what_is_there() -> None:
@@ -364,6 +441,39 @@ def test_a_rule_that_fails_is_named_with_its_plugin_and_takes_nothing_down(drop_
     assert all("plugin 'bad_rules'" in message for message in report.broken)
     assert "ZeroDivisionError" in report.broken[0]
     assert "return None, a Diagnosis or several" in report.broken[1]
+
+
+NAMELESS = """
+from workbench import Cure, Diagnosis, Rule, hookimpl
+
+def offers(cure):
+    return lambda case: Diagnosis("Ill.", [cure])
+
+@hookimpl
+def register_rules(register):
+    register(Rule("nameless", offers(Cure(" ", {"activation": "tanh"})), summary="Offers a cure without a name."))
+    register(Rule("no_cure", offers("tanh"), summary="Offers a text."))
+"""
+
+
+def test_a_cure_without_a_label_is_refused_in_the_report(drop_in: Callable[[str, str], Path]) -> None:
+    drop_in("nameless.py", NAMELESS)
+    report = diagnose(experiment({"model": mlp(2), "epochs": 1}, HE))
+    assert report.complaints == ()
+    assert "it offers a cure with the label ' '; say what it changes" in report.broken[0]
+    assert "it offers 'tanh' as a cure; give a Cure" in report.broken[1]
+    assert all("plugin 'nameless'" in message for message in report.broken)
+
+
+def test_a_long_label_becomes_a_name_that_fits() -> None:
+    known = registry.current()
+    made = experiment({"model": mlp(2)}, HE, variants=[{"name": "x" * 80}, {"name": "short"}])
+    cure = Cure("a\n rate " + "that is lower " * 20, {"optimizer": {"lr": 0.1}}, fork=True)
+    after = prescribe(prescribe(made, "short", cure, known), "x" * 80, cure, known, 123_456_789)
+    short, long = (variant.name for variant in after.variants[2:])
+    assert short == "short + a rate that is lower that is lower that\N{HORIZONTAL ELLIPSIS}"
+    assert len(long) <= 80
+    assert long.endswith("\N{HORIZONTAL ELLIPSIS} from step 123456789")
 
 
 # -- cures ---------------------------------------------------------------------------------------------------

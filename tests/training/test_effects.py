@@ -55,6 +55,18 @@ def summary(table: dict[str, list[float]], **more: Any) -> pd.DataFrame:
 CURVE = pd.DataFrame(columns=["variant", "seed", "step", "split", "loss"])
 
 
+def looks(losses: dict[str, list[float]]) -> pd.DataFrame:
+    """A curve with one look at the test split by every seed, and a training batch whose loss is something else."""
+    return pd.DataFrame(
+        [
+            {"variant": name, "seed": seed, "step": 10, "split": split, "loss": value + shift}
+            for name, values in losses.items()
+            for seed, value in enumerate(values)
+            for split, shift in (("test", 0.0), ("train", 5.0))
+        ]
+    )
+
+
 def crossed(values: dict[tuple[str, ...], list[float]], *factors: tuple[str, ...]) -> tuple[Design, Scores]:
     """A cross whose factors are called a, b, ... with the scores of each cell; the first level is the reference."""
     made = tuple(Factor((key,), levels, levels[0]) for key, levels in zip("abcd", factors, strict=False))
@@ -167,6 +179,21 @@ def test_missing_cells_are_listed():
     assert "3 of 4 cells, no full cross; missing: tanh with batch_norm." in found.describe()
 
 
+def test_many_missing_cells_are_counted_and_not_listed():
+    """3 of 4 and 8 of 20 are named (1 and 12 missing), 7 of 20 are not; nor are 3 of 12, less than a third."""
+    names = ("a", "b", "c", "d", "e")
+    places = list(itertools.product(names, ("u", "v", "w", "x")))
+    made = (Factor(("one",), names, "a"), Factor(("other",), ("u", "v", "w", "x"), "u"))
+    for count, named in ((8, True), (7, False)):
+        text = Design(made, {str(place): place for place in places[:count]}).describe()
+        assert f"{count} of 20 cells, no full cross; " in text
+        assert ("missing: c with u; c with v; c with w and 9 more" in text) == named
+        assert text.endswith(f"{20 - count} are missing.") != named
+    small = (made[0], Factor(("other",), ("u", "v"), "u"))
+    few = Design(small, {str(place): place for place in [("a", "u"), ("b", "v"), ("c", "u")]})
+    assert few.describe() == "one (5) x other (2): 3 of 10 cells, no full cross; 7 are missing."
+
+
 def test_the_reference_is_the_bases_level_where_it_is_one():
     experiment = vary(parse({"kind": "training", "base": {"activation": "tanh"}}), {"activation": ["relu", "tanh"]})
     known = registry.current()
@@ -274,14 +301,17 @@ def test_a_run_that_diverged_counts_as_what_it_reached_and_is_named():
 
 
 def test_networks_without_an_accuracy_are_compared_by_their_loss():
-    rows = summary({"a": [math.nan] * 2, "b": [math.nan] * 2}).assign(final_loss=[0.5, 0.6, 0.1, math.nan])
+    rows = summary({"a": [math.nan] * 2, "b": [math.nan] * 2})
     rows.loc[3, "outcome"] = "diverged"
-    steps = pd.DataFrame({"variant": "b", "seed": 1, "step": [2, 0, 1], "split": "train", "loss": [math.inf, 9.0, 4.0]})
+    steps = pd.concat([looks({"a": [0.5, 0.6], "b": [0.1]}), pd.DataFrame(
+        {"variant": "b", "seed": 1, "step": [2, 0, 1, 1], "split": ["test"] * 3 + ["train"],
+         "loss": [math.inf, 9.0, 4.0, 7.0]}
+    )])  # fmt: skip
     assert metric_of(rows) == LOSS
     found = scores(rows, steps)
     assert found.of("b").tolist() == [0.1, 4.0]
-    assert "b diverged with 1 of 2 seeds and counts there with its last finite training loss: 4." in found.remarks
-    lost = scores(rows, CURVE)
+    assert "b diverged with 1 of 2 seeds and counts there with its last finite test error: 4." in found.remarks
+    lost = scores(rows, looks({"a": [0.5, 0.6], "b": [0.1]}))
     assert lost.of("b").tolist() == [0.1]
     assert lost.remarks == ("b diverged with 1 of 2 seeds before it reached a number, and does not count there.",)
 
@@ -409,6 +439,41 @@ def test_more_comparisons_ask_for_more():
     assert set(simple_effects(made, table)["verdict"]) == {"helps"}
 
 
+def test_what_holds_only_alone_is_not_said_to_help():
+    """Pure noise: with 43 levels some intervals leave out 0, and the sentence says how many would by chance."""
+    noise = np.random.default_rng(5).normal(0.5, 0.01, (44, 3)).round(4)
+    values = {(f"l{number}",): list(row) for number, row in enumerate(noise)}
+    made, table = crossed(values, tuple(place[0] for place in values))
+    alone = sum(stats.ttest_rel(row, noise[0]).pvalue <= 0.05 for row in noise[1:])
+    assert alone > 0
+    assert effects_finding(Matrix(made, table)) == (
+        "No level is distinguishable from its reference with 3 seeds. "
+        f"{alone} of 43 would hold alone; about 2 would by chance."
+    )
+    values["sure",] = [row + 0.4 for row in noise[0] + np.array([0.0, 1e-5, 2e-5])]
+    made, table = crossed(values, tuple(place[0] for place in values))
+    text = effects_finding(Matrix(made, table))
+    assert text.startswith("sure (+40.0 points) helps. 43 of 44 cannot be told from chance with 3 seeds. ")
+    assert text.endswith(f"{alone} of 44 would hold alone; about 2 would by chance.")
+
+
+def test_a_place_where_it_only_likely_helps_is_not_said_to_help():
+    """Effects of +-0.05 with noise common to both places: their difference is sure, neither is among two."""
+    noise = [-0.019, 0.0, 0.019]
+    values = {
+        ("shallow", "none"): [0.5] * 3, ("shallow", "norm"): [0.45 + e for e in noise],
+        ("deep", "none"): [0.5] * 3, ("deep", "norm"): [0.55 + e for e in (-0.019, 0.001, 0.019)],
+    }  # fmt: skip
+    made, table = crossed(values, ("shallow", "deep"), ("none", "norm"))
+    by = effects_by(made, table, made.factor("b"), made.factor("a"))
+    assert by["verdict"].tolist() == ["likely harms", "likely helps"]
+    assert interactions(made, table)["verdict"].tolist() == ["more together"]
+    assert effects_finding(Matrix(made, table)).startswith(
+        "norm does better with deep (+5.0 points) than with shallow (\N{MINUS SIGN}5.0 points): "
+        "the effect of b depends on a."
+    )
+
+
 def test_pairs_of_variants_that_are_no_cross():
     _, table = crossed(NOISE, ("x", "y", "z"))
     found = pairs(table, ["x", "y", "z", "gone"])
@@ -430,8 +495,8 @@ def test_the_whole_matrix_of_an_experiment_in_lines():
 
 
 def test_a_loss_that_falls_helps():
-    rows = summary({"u": [math.nan] * 3, "v": [math.nan] * 3}).assign(final_loss=[0.5, 0.6, 0.55, 0.1, 0.2, 0.16])
-    found = scores(rows, CURVE)
+    rows = summary({"u": [math.nan] * 3, "v": [math.nan] * 3})
+    found = scores(rows, looks({"u": [0.5, 0.6, 0.55], "v": [0.1, 0.2, 0.16]}))
     made = Design((Factor(("a",), ("u", "v"), "u"),), {"u": ("u",), "v": ("v",)})
     [row] = simple_effects(made, found).to_dict("records")
     assert row["verdict"] == "helps"

@@ -371,3 +371,16 @@ def test_fixup_leaves_a_shortcut_of_its_own_alone():
     assert blocks[1].shortcut.weight.std() > 0
     assert (blocks[1].layer.weight == 0).all()
     assert blocks[0].layer.weight.std() > 0
+
+
+@pytest.mark.parametrize("model", ["rnn", "lstm"])
+def test_lsuv_settles_where_a_layer_feeds_itself(bench, model):
+    base = {"initializer": "lsuv", "activation": "relu"}
+    summary, recorder = bench.train({"model": model, "epochs": 0}, base)
+    assert summary["outcome"] == "finished"
+
+
+def test_fixup_refuses_branches_that_are_multiplied_by_nothing(bench):
+    task = {"model": {"use": "residual_cnn", "depth": 7, "width": 4}, "epochs": 0}
+    with pytest.raises(WorkbenchError, match="multiplied by 0 at the start already"):
+        bench.train(task, {"initializer": "fixup", "remedies": ["rezero"]})

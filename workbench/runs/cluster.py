@@ -26,6 +26,10 @@ dask.config.set(
         "distributed.worker.memory.spill": False,
         "distributed.worker.memory.pause": False,
         "distributed.worker.memory.terminate": 0.95,
+        # Dask's own setting gives memory back after every free: a training would ask for the same pages at every step.
+        "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**27,
+        "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 2**25,
+        "distributed.worker.profile.enabled": False,  # nobody reads it, and it takes turns with the training's thread
         "distributed.admin.large-graph-warning-threshold": "10GB",  # an order may bring checkpoints with it
     }
 )

@@ -86,14 +86,20 @@ class Report:
         said = []
         for why in dict.fromkeys(self.unseen.values()):
             names = [name for name, own in self.unseen.items() if own == why]
-            said.append(f"{listed(names)}: {NOT_SEEN[why][len(names) > 1]}. Nothing else can be said.")
+            said.append(f"{listed(names)}: nothing found, but {NOT_SEEN[why][len(names) > 1]}.")
         return said
 
 
 # What could not be looked at, of one variant and of several.
 NOT_SEEN = {
-    "untrained": ("it has not trained: only its start was looked at", "they have not trained: only the start was looked at"),
-    "nothing": ("it has not trained, and its layers were not measured", "they have not trained, and no layers were measured"),
+    "untrained": (
+        "it has not trained: only its start was looked at",
+        "they have not trained: only the start was looked at",
+    ),
+    "nothing": (
+        "it has not trained, and its layers were not measured",
+        "they have not trained, and no layers were measured",
+    ),
     "off": (
         "its layers were not measured (probes = off): only the curve was looked at",
         "their layers were not measured (probes = off): only the curves were looked at",
@@ -228,11 +234,16 @@ def complaint(
 def cured(run: Run, cure: Cure, registry: Registry) -> Run:
     """The run with the cure from its start, every setting complete; ``ExperimentError`` where the two do not fit.
 
-    A branch is cured as a run of its own, which has no trunk.
+    A setting that is None in the cure's change goes back to its component's default. A branch is cured as a run
+    of its own, which has no trunk.
     """
     task = {key: value for key, value in run.task.items() if value is not None}
     alone = {"kind": run.kind, "seeds": [run.seed], "task": task, "base": run.base}
     variant = {"name": "cured"} | copy.deepcopy(dict(cure.change))
+    for key, change in variant.items():
+        if key in run.base and isinstance(change, dict) and None in change.values():
+            default = registry.settings(key, change.get("use", run.base[key]["use"]), {})
+            variant[key] = {name: default.get(name) if value is None else value for name, value in change.items()}
     if cure.add_remedies:
         remedies = variant.get("remedies", run.base["remedies"])
         variant["remedies"] = [*remedies, *map(as_reference, cure.add_remedies)]
@@ -244,7 +255,7 @@ def possible(run: Run, cure: Cure, registry: Registry) -> bool:
     """Whether the cure's components are registered and fit to the run, and change anything of it."""
     try:
         made = cured(run, cure, registry)
-    except ExperimentError:
+    except WorkbenchError:
         return False
     return (made.task, made.base) != (run.task, run.base)
 
@@ -330,7 +341,7 @@ def treatments(report: Report, runs: Sequence[Run], registry: Registry) -> list[
         for cure in each.cures:
             try:
                 wanted = cured(before, cure, registry)
-            except ExperimentError:
+            except WorkbenchError:
                 continue
             if (wanted.task, wanted.base) == (before.task, before.base):
                 continue
