@@ -32,7 +32,8 @@ class Case:
 @dataclass(frozen=True)
 class Cure:
     """What may help: a variant that differs in ``change`` (its keys as an experiment spells them) from the one that
-    was looked at, with ``add_remedies`` added. ``fork``: it changes no weights, so it can take over in the middle.
+    was looked at, with ``add_remedies`` added. A setting that is None goes back to its component's default.
+    ``label`` names it in 40 letters. ``fork``: it changes no weights, so it can take over in the middle.
     """
 
     label: str

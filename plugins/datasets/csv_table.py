@@ -153,7 +153,7 @@ def to_numbers(row: Sequence[str], kept: Sequence[int], header: Sequence[str], l
 def advice(cell: str) -> str:
     """What to do about a cell that holds no finite number."""
     if "," in cell and is_number(cell.replace(",", ".", 1)):
-        return "numbers take a point, as in 0.5"
+        return "numbers take a point, as in 0.5, and no comma"
     if not cell.strip() or cell.strip().lower().lstrip("+-") in ("nan", "na", "n/a", "null", "none", "inf", "infinity"):
         return "fill the cell or remove the row"
     return "remove the column, or write numbers in place of its values"

@@ -240,14 +240,18 @@ CUT = """
 from torch import nn
 from workbench import Block, Model, hookimpl
 
+class Step(nn.Module):
+    def forward(self, x):
+        return x.sign()  # its slope is 0, its values are not
+
 def factory(shape, classes, activation):
     first = Block(nn.Linear(64, 64), activation(), before=[nn.Flatten()])
-    second = Block(nn.Linear(64, 64), activation(), after=[nn.Dropout(1.0)])
+    second = Block(nn.Linear(64, 64), activation(), after=[Step()])
     return [first, second, Block(nn.Linear(64, 64), activation()), Block(nn.Linear(64, classes))]
 
 @hookimpl
 def register_models(register):
-    register(Model("severed", factory, summary="Nothing gets behind its second layer."))
+    register(Model("severed", factory, summary="No gradient gets behind its third layer."))
 """
 
 
