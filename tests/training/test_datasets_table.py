@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import time
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -226,12 +225,10 @@ def test_too_many_rows_or_values_are_refused_while_reading(
 def test_a_file_of_4_gb_is_refused_before_it_is_read(tmp_path: Path, name: str) -> None:
     with (tmp_path / name).open("wb") as file:
         file.truncate(4 * 2**30)  # takes no room on the disk
-    begun = time.monotonic()
     with pytest.raises(ValueError, match="has 4096 MB; allowed"):
         MODULE["table_fingerprint"](tmp_path, file=name)
     with pytest.raises(WorkbenchError, match="has 4096 MB; allowed"):
         load(tmp_path, file=name)
-    assert time.monotonic() - begun < 1, "reading takes seconds"
 
 
 def test_what_is_no_table_has_no_fingerprint(tmp_path: Path) -> None:
