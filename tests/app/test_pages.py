@@ -14,7 +14,7 @@ from workbench.experiment import dump, parse, resolve
 from workbench.runs import Lane
 from workbench.runs.job import plan
 from workbench_ui.bench import open_bench
-from workbench_ui.compose_vary import numbers
+from workbench_ui.compose_vary import typed
 from workbench_ui.state import lesson, lessons
 
 Visit = Callable[..., AppTest]
@@ -236,12 +236,12 @@ def test_a_second_look_computes_nothing_anew(visit: Visit, name: str, monkeypatc
 
 def test_typed_values_are_checked() -> None:
     rate = Param("lr", 0.1, low=0.0, high=1.0)
-    assert numbers("0.01, 0.1,, 0.1", rate) == [0.01, 0.1]
-    assert numbers("2", rate) is None
-    assert numbers("nan", rate) is None
-    assert numbers("x", Param("n", 1)) is None
-    assert numbers("3, 4", Param("n", 1)) == [3, 4]
-    assert numbers("true, false", Param("b", True)) == [True, False]
+    assert typed("0.01, 0.1,, 0.1", rate) == [0.01, 0.1]
+    assert typed("2", rate) is None
+    assert typed("nan", rate) is None
+    assert typed("x", Param("n", 1)) is None
+    assert typed("3, 4", Param("n", 1)) == [3, 4]
+    assert typed("true, false", Param("b", True)) == [True, False]
 
 
 @pytest.mark.parametrize(
