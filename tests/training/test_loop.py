@@ -557,7 +557,7 @@ def test_a_model_that_is_none_is_named(failing):
 
 
 def test_a_model_with_too_few_outputs_is_named(failing):
-    words = r"model 'three' of plugin 'failing' failed: .*shape \(256, 3\) for a batch of 256.*\(256, 10\)"
+    words = r"model 'three' of plugin 'failing' failed: .*shape \(360, 3\) for a batch of 360.*\(360, 10\)"
     with pytest.raises(WorkbenchError, match=words):
         failing.train(SMALL | {"model": "three"}, {})
 

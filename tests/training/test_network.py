@@ -141,5 +141,5 @@ def test_a_model_that_reconstructs_is_trained_on_its_own_input(bench, tmp_path, 
     text = (tmp_path / "mirror.py").read_text().replace("reconstructs=True, ", "")
     (tmp_path / "mirror.py").write_text(text)
     bench.registry = registry.load()
-    with pytest.raises(WorkbenchError, match=r"has to be of shape \(256, 10\)"):
+    with pytest.raises(WorkbenchError, match=r"has to be of shape \(360, 10\)"):
         bench.train(task, {})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +14,26 @@ from workbench.experiment import Run
 from workbench.registry import Registry
 
 
-@contextmanager
-def naming_the_culprit(run: Run, registry: Registry) -> Iterator[None]:
+class naming_the_culprit:
     """Blame the plugin in whose files an exception arose; else an activation that is none, else the model."""
-    try:
-        yield
-    except WorkbenchError:
-        raise
-    except (Exception, SystemExit) as error:
+
+    def __init__(self, run: Run, registry: Registry) -> None:
+        self.run, self.registry = run, registry
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if not isinstance(error, Exception | SystemExit) or isinstance(error, WorkbenchError):
+            return
+        run, registry = self.run, self.registry
         found = culprit(error, run, registry)
         activation = run.base["activation"]
         if found is None and (problem := misshapen(activation, registry)):
             with blame(registry, "activation", activation["use"]):
                 raise TypeError(problem) from error
         with blame(registry, *(found or ("model", run.task["model"]["use"]))):
-            raise
+            raise error
 
 
 def misshapen(activation: dict[str, Any], registry: Registry) -> str:

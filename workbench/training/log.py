@@ -9,7 +9,7 @@ from typing import Any
 from workbench.records import Recorder
 from workbench.training.probes import Probe
 
-LONGEST_CURVE = 1000  # training rows of one run: more than a chart can show
+LONGEST_CURVE = 500  # training rows of one run: more than a chart can show
 FIRST = 20  # steps that are all kept
 WRITE_EVERY = 0.5  # seconds between two portions: a table costs more to make than a step
 

@@ -30,7 +30,7 @@ from workbench.training.probes import Probe, curvature_steps, norm, probe_steps
 from workbench.training.seeds import derive, generator
 from workbench.training.state import State, branch, capture, restore, settings_of
 
-TEST_BATCH = (256, 2000)  # least and most samples that are tested at once; between them, as many as are trained on
+TEST_BATCH = (500, 2000)  # least and most samples that are tested at once; between them, as many as are trained on
 
 
 def execute(run: Run, registry: Registry, recorder: Recorder) -> dict[str, Any]:

@@ -33,20 +33,21 @@ class Stage(nn.Module):
 
     def forward(self, x: Tensor, skipped: Tensor | None = None) -> Tensor:
         """``x`` is (batch, ...); ``skipped`` is what a shortcut over ``skip`` weight layers brings."""
-        y = self.layer(through(self.before, x))
-        y = through(self.norm, y)
+        parts = cast(Any, self._modules)  # an attribute of a module is a detour, and small networks feel it
+        y: Tensor = through(parts["norm"], parts["layer"](through(parts["before"], x)))
         if skipped is not None:
-            y = through(self.branch, y) + (skipped if self.shortcut is None else self.shortcut(skipped))
-        if self.activation is not None:
-            y = self.activation(y)
-        y = through(self.after, y)
-        return through(self.branch, y) + x if self.residual and y.shape == x.shape else y
+            shortcut = parts.get("shortcut")
+            y = through(parts["branch"], y) + (skipped if shortcut is None else shortcut(skipped))
+        if (activation := parts.get("activation")) is not None:
+            y = activation(y)
+        y = through(parts["after"], y)
+        return through(parts["branch"], y) + x if self.residual and y.shape == x.shape else y
 
 
 def through(modules: nn.Sequential, x: Tensor) -> Tensor:
     """One after the other; most are empty, and calling an empty one costs as much as a small layer."""
-    for module in modules:
-        x = module(x)
+    for module in modules._modules.values():
+        x = cast(Any, module)(x)
     return x
 
 
