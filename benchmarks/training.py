@@ -1,6 +1,6 @@
 """Training on MNIST, 784-128-10, batch 128, with the workbench beside the usual ways to do it.
 
-Run: WORKBENCH_DATA=... python benchmarks/training.py [--epochs 3]
+Run: WORKBENCH_DATA=... python benchmarks/training.py [--epochs 10]
 
 In one process, one after the other, each several times, the fastest counts:
 
@@ -34,7 +34,7 @@ from workbench.records import MemoryRecorder
 from workbench.training.data import load
 from workbench.training.loop import execute
 
-SAMPLES, BATCH, REPEATS = 60_000, 128, 3
+SAMPLES, BATCH, REPEATS = 60_000, 128, 2
 RATES = (1e-4, 3e-4, 1e-3, 2e-3, 3e-3, 4e-3, 6e-3, 1e-2)  # of the eight variants
 TASK = {"dataset": "mnist", "model": {"use": "mlp", "depth": 1, "width": 128}, "batch_size": BATCH, "device": "cpu"}
 
@@ -122,7 +122,7 @@ def keras(epochs: int) -> Callable[[int], None] | None:
     def fit(epochs: int) -> None:
         layers = [k.layers.Flatten(), k.layers.Dense(128, "relu"), k.layers.Dense(10)]
         model = k.Sequential([k.Input((1, 28, 28)), *layers])
-        model.compile("adam", k.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
+        model.compile("adam", k.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
         model.fit(x, y, batch_size=BATCH, epochs=epochs, verbose=0, validation_data=tests)
 
     print(f"Keras {k.__version__} on {k.backend.backend()}")
@@ -168,7 +168,7 @@ def fastest(what: Callable[[int], Any], epochs: int, threads: int) -> float:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=10)
     epochs = parser.parse_args().epochs
     if not (Path(house.data()) / "MNIST" / "raw").is_dir():
         raise SystemExit(f"There is no MNIST in {house.data()}: set WORKBENCH_DATA.")
