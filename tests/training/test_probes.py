@@ -285,7 +285,7 @@ class Until(MemoryRecorder):
 def test_the_explosion_fades_as_activations_become_correlated(bench, mnist_folder):
     task = {"dataset": "mnist", "model": {"use": "mlp", "depth": 20, "width": 256}, "epochs": 1, "batch_size": 128}
     base = {"optimizer": {"use": "sgd", "lr": 0.01, "momentum": 0.9}, "remedies": ["batch_norm"]}
-    layers = bench.execute(bench.run(task, base), Until(130))[1].table("layers")
+    layers = bench.execute(bench.run(task, base), Until(150))[1].table("layers")
     wide = layers.pivot(index="step", columns=["statistic", "index"], values="value")
     signal = wide["signal_grad_norm"]
     ratio = signal[1] / signal[20]

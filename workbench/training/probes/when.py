@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MOST, LEAST, SHARE = 40, 12, 16  # steps of a run at which layers are measured: one in 16, but 12 to 40
+MOST, LEAST, SHARE = 40, 12, 32  # steps of a run at which layers are measured: one in 32, but 12 to 40
 DEAR = 8  # of them, those at which curvature and gradient noise are
 
 
