@@ -25,6 +25,11 @@ def amount(count: float) -> str:
     return f"{count:.1f} GB"
 
 
+def percent(share: float) -> str:
+    """A share in percent, to a tenth: ``97.1 %``."""
+    return f"{100 * share:.1f} %"
+
+
 def ago(seconds: float) -> str:
     """How long since: ``just now``, ``5 min ago``, ``3 h ago``, ``12 days ago``."""
     if seconds < 60:

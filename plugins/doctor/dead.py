@@ -7,7 +7,7 @@ import pandas as pd
 from workbench import Case, Diagnosis, Param, Rule
 
 from .cures import BATCH_NORM, HE, LEAKY_RELU, rate_times, squeezes
-from .reading import first_over_last, hidden, layers_named, measured, now, percent
+from .reading import first_over_last, hidden, layers_named, measured, now, percent, reached_at_first
 from .symmetric import all_zero
 
 ABOVE = 0.9
@@ -18,10 +18,9 @@ def shares(case: Case) -> pd.DataFrame:
     return pd.DataFrame() if squeezes(case) else hidden(measured(case, "dead_fraction"))
 
 
-def dead_from_the_start(case: Case, above: float = ABOVE) -> bool:
+def dead_from_the_start(case: Case) -> bool:
     """Whether most units of some hidden layer are, at the first look."""
-    table = shares(case)
-    return bool(table.size and (table.iloc[0] >= above).any())
+    return reached_at_first(shares(case), ABOVE)
 
 
 def diagnose(case: Case, above: float) -> Diagnosis | None:
@@ -31,7 +30,7 @@ def diagnose(case: Case, above: float) -> Diagnosis | None:
         return None
     end = table.iloc[-1]
     full = end[end >= above]
-    at_start = dead_from_the_start(case, above)
+    at_start = reached_at_first(table, above)
     ratio = first_over_last(case)
     if full.empty or (not at_start and (case.outcome == "diverged" or (len(ratio) and ratio.iloc[0] < 1e-3))):
         return None  # where the loss broke, or nothing arrived from the start, it only follows

@@ -29,6 +29,11 @@ def hidden(table: pd.DataFrame) -> pd.DataFrame:
     return table.iloc[:, :-1]
 
 
+def reached_at_first(table: pd.DataFrame, above: float) -> bool:
+    """Whether a share of some layer is that large at the first look."""
+    return bool(table.size and (table.iloc[0] >= above).any())
+
+
 def train_rows(case: Case) -> pd.DataFrame:
     """The curve's rows of training batches, by step."""
     return case.curve[(case.curve["split"] == "train").to_numpy()].sort_values("step", kind="stable")

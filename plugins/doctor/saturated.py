@@ -7,7 +7,7 @@ import pandas as pd
 from workbench import Case, Diagnosis, Param, Rule
 
 from .cures import BATCH_NORM, RELU_HE, XAVIER, rate_times, squeezes
-from .reading import hidden, layers_named, learned, measured, now, percent
+from .reading import hidden, layers_named, learned, measured, now, percent, reached_at_first
 from .unscaled import scale_of_inputs
 
 ABOVE = 0.7
@@ -19,10 +19,9 @@ def shares(case: Case) -> pd.DataFrame:
     return hidden(measured(case, "saturated_fraction")) if squeezes(case) else pd.DataFrame()
 
 
-def saturated_from_the_start(case: Case, above: float = ABOVE) -> bool:
+def saturated_from_the_start(case: Case) -> bool:
     """Whether some hidden layer is, at the first look."""
-    table = shares(case)
-    return bool(table.size and (table.iloc[0] >= above).any())
+    return reached_at_first(shares(case), ABOVE)
 
 
 def diagnose(case: Case, above: float) -> Diagnosis | None:
@@ -31,7 +30,7 @@ def diagnose(case: Case, above: float) -> Diagnosis | None:
     if not table.size or learned(case):
         return None
     begin, end = table.iloc[0], table.iloc[-1]
-    at_start = bool((begin >= above).any())
+    at_start = reached_at_first(table, above)
     if case.outcome == "diverged" and not at_start:
         return None  # what broke the loss pushed them out
     full = end[end >= above] if (end >= above).any() else begin[begin >= above]

@@ -14,6 +14,7 @@ from workbench.charts.curves import judged, loss_title
 from workbench.charts.ratio import ratios
 from workbench.charts.style import colors_of, number
 from workbench.charts.training import NAMES, NORMS, over_seeds, power_axis, thinned, variants
+from workbench.words import percent
 
 GRADIENTS = ("signal_grad_norm", "weight_grad_norm")
 SHARES = ("saturated_fraction", "dead_fraction")
@@ -154,7 +155,8 @@ def change(layers: pd.DataFrame, before: str, after: str, statistic: str) -> str
         from_to = f"from {number(found[0], 2)} to {number(found[1], 2)}"
         return f"layer 1's {whose} goes {from_to} times the last layer's at the start"
     if statistic in SHARES:
-        return f"the {NAMES[statistic]} goes from {share(found[0])} to {share(found[1])} in the worst layer at the end"
+        from_to = f"from {percent(found[0])} to {percent(found[1])}"
+        return f"the {NAMES[statistic]} goes {from_to} in the worst layer at the end"
     if statistic == "update_ratio":
         return f"the largest update goes from {number(found[0], 2)} to {number(found[1], 2)} of the size of the weights"
     name = NAMES.get(statistic, statistic)
@@ -186,15 +188,10 @@ def reached(curve: pd.DataFrame, before: str, after: str) -> str:
     found = [mean(rows.loc[rows["variant"] == name, metric]) for name in (before, after)]
     if metric == "loss":
         return f"test loss goes from {number(found[0])} to {number(found[1])}"
-    return f"test accuracy from {share(found[0])} to {share(found[1])}"
+    return f"test accuracy from {percent(found[0])} to {percent(found[1])}"
 
 
 def mean(values: pd.Series) -> float:
     """The mean over seeds, in double precision; NaN where there are none, or one of them is NaN."""
     found = values.to_numpy("float64")
     return float(found.mean()) if len(found) and not np.isnan(found).any() else math.nan
-
-
-def share(value: float) -> str:
-    """A share in percent, to a tenth."""
-    return f"{100 * value:.1f} %"

@@ -11,6 +11,7 @@ import pandas as pd
 
 from workbench.charts.style import INK, OUTCOMES, PALETTE, QUIET, colors_of
 from workbench.charts.training import over_seeds
+from workbench.words import percent
 
 BEST = "\N{BLACK STAR}"
 NOT_RUN = "not run"
@@ -181,7 +182,7 @@ def notes(
                 continue
             lines = values.groupby("line", sort=False)["value"].mean()
             value = float(lines.max() if metric == "accuracy" else lines.min())
-            said = f"{100 * value:.1f} %" if metric == "accuracy" else f"{value:.3g}"
+            said = percent(value) if metric == "accuracy" else f"{value:.3g}"
             star = best in set(own["variant"])
             text = f"{BEST} {said}" if star else said
             made.append({"row": row, "column": column, "mark": "best" if star else "note", "text": text})

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from workbench.training.scores import ACCURACY, LOSS, Metric, blind_said, metric_of, with_test_loss, without_accuracy
-from workbench.words import listed
+from workbench.words import listed, percent
 
 UNITS = ((1e9, " billion"), (1e6, " million"), (1e3, " thousand"))
 LEARNED = 0.1  # less above the untrained network's test accuracy is nothing, whoever is best
@@ -109,11 +109,6 @@ def share(values: pd.Series) -> str:
     if len(values) < 2:
         return percent(values.mean())
     return f"{percent(values.mean())} ± {100 * values.std(ddof=1):.1f} ({len(values)} seeds)"
-
-
-def percent(value: float) -> str:
-    """A share in percent, to a tenth."""
-    return f"{100 * value:.1f} %"
 
 
 def diverged(summary: pd.DataFrame) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workbench.words import listed
+from workbench.words import listed, percent
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Metric:
 
     def value(self, value: float) -> str:
         """``97.1 %`` or ``0.0123``."""
-        return f"{100 * value:.1f} %" if self.share else f"{value:.4g}"
+        return percent(value) if self.share else f"{value:.4g}"
 
     def bare(self, value: float, sign: str = "") -> str:
         """``97.1`` or ``0.0123``: without the unit; with ``sign="+"`` also the sign of what is above 0."""
