@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ from workbench.errors import WorkbenchError
 from workbench.experiment import Run
 from workbench.registry import Registry
 from workbench.training.network import Network, build
+from workbench.words import amount
 
 COPIES = {
     "off": 2,
@@ -26,7 +26,6 @@ COPIES = {
 KEEPS = 2  # numbers more that an optimizer like Adam keeps for each
 GRAPHS = {"off": 1, "light": 1, "full": 3}  # of a batch's activations: the curvature has a graph of the graph
 SPARE = 0.9  # of the free memory may be taken
-UNITS = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,8 @@ def check(run: Run, data: Data, batches: tuple[int, int], device: torch.device, 
         return
     free = available(device)
     parts = (
-        f" ({human(needed.weights)} for the weights, their gradients and what the optimizer keeps, "
-        f"{human(needed.activations)} for the activations of {batches[0]} samples)"
+        f" ({amount(needed.weights)} for the weights, their gradients and what the optimizer keeps, "
+        f"{amount(needed.activations)} for the activations of {batches[0]} samples)"
     )
     refuse(needed.total, "this run", "take a smaller width, depth or batch_size", parts, free)
 
@@ -64,7 +63,7 @@ def refuse(needed: float, what: str, cure: str, parts: str = "", free: float | N
     free = available(torch.device("cpu")) if free is None else free
     if needed > SPARE * free:
         raise WorkbenchError(
-            f"{what} would need about {human(needed)} of memory{parts}, and {human(free)} are free; {cure}"
+            f"{what} would need about {amount(needed)} of memory{parts}, and {amount(free)} are free; {cure}"
         )
 
 
@@ -118,11 +117,3 @@ def available(device: torch.device) -> int:
     with contextlib.suppress(ValueError):  # not in a worker
         limit = get_worker().memory_manager.memory_limit or limit
     return int(min(psutil.virtual_memory().available, limit - psutil.Process().memory_info().rss))
-
-
-def human(count: float) -> str:
-    """``1.5 GB``."""
-    if not math.isfinite(count):
-        return str(count)
-    size, unit = next((pair for pair in UNITS if count >= pair[0]), (1.0, "bytes"))
-    return f"{count / size:.3g} {unit}"
