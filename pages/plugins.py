@@ -7,6 +7,7 @@ import streamlit as st
 
 from workbench import house, registry
 from workbench.capabilities import capabilities
+from workbench.components import KINDS
 
 MANY = 40  # components of one kind and plugin that are listed; of more, one is looked up
 
@@ -56,8 +57,7 @@ for plugin in known.plugins:
             st.table(pd.DataFrame(reasons).set_index("component"))
 
 st.subheader("Components")
-kinds = [kind for kind in ("optimizer", "activation", "initializer", "schedule", "remedy", "surface", "dataset",
-                           "model", "page") if known.names(kind)]  # fmt: skip
+kinds = [kind for kind in KINDS if known.names(kind)]
 kind = st.segmented_control("Kind", kinds, default=kinds[0], key="plugins.kind", required=True)
 
 

@@ -32,7 +32,8 @@ class Param:
     the setting. ``low`` and ``high`` are inclusive bounds, ``scale`` tells widgets how to step ("log" for
     rates), ``choices`` lists all allowed values. ``search`` is the range that is worth trying, within the
     bounds: tuning draws from it, sweeps begin with it. ``rule`` raises ``ValueError`` for a value that is
-    not allowed although it has the right type and lies within the bounds.
+    not allowed although it has the right type and lies within the bounds. ``long``: a text that may take several
+    lines, such as a formula.
     Raises ``ValueError`` when the default itself is not allowed.
     """
 
@@ -45,6 +46,7 @@ class Param:
     help: str = ""
     search: Interval | None = None
     rule: Callable[[Any], Any] | None = None
+    long: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "choices", tuple(self.choices))

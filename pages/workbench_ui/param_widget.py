@@ -42,7 +42,7 @@ def widget(param: Param, value: Any, label: str, tip: str, key: str) -> Any:
     if isinstance(param.default, tuple):
         return interval(value, label, tip, key)
     if isinstance(param.default, str):
-        if param.rule is not None:  # something to be read by a rule, not a name
+        if param.long:
             return st.text_area(label, value=value, key=key, help=tip, height="content")
         return st.text_input(label, value=value, key=key, help=tip)
     if isinstance(param.default, int):

@@ -18,6 +18,7 @@ formula = Surface(
             "expression",
             "20*x**2 + 2*y**2",
             rule=read,
+            long=True,
             help="a formula of x and y: numbers, pi, e, + - * / **, functions such as sin, exp, sqrt, abs, min, max, "
             "and where(x > 0, a, b)",
         )

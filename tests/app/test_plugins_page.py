@@ -7,6 +7,9 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
+from workbench import registry
+from workbench.components import KINDS
+
 ABSENT = "from workbench import Unavailable\nraise Unavailable('no_such_package is not installed')\n"
 CROWD = """
 import torch
@@ -49,3 +52,9 @@ def test_of_many_components_one_is_looked_up(
     [chosen] = [expander for expander in page.expander if expander.label.startswith("**crowd_")]
     assert chosen.label == "**crowd_42**  Number 42 of many."
     assert "**licence: not permissive.**" in [text.value for text in chosen.markdown]
+
+
+def test_every_kind_of_component_is_offered(visit: Callable[..., AppTest]) -> None:
+    [kinds] = [group for group in visit("plugins").button_group if group.key == "plugins.kind"]
+    assert set(kinds.options) == {kind for kind in KINDS if registry.current().names(kind)}
+    assert "rule" in kinds.options
