@@ -15,7 +15,7 @@ from workbench.charts.profile import profile_at_start
 from workbench.charts.ratio import gradient_ratio, ratio_said
 from workbench.charts.signal import signal
 from workbench.training.edge import edges
-from workbench.training.finding import finding
+from workbench.training.findings.finding import finding
 from workbench.training.signal import BACKWARD, FORWARD, at_start, factors, said
 from workbench_ui import viewport
 from workbench_ui.body import Picture, Result, View, experiment_page

@@ -5,7 +5,7 @@ from functools import partial
 from workbench.charts.curves import panel
 from workbench.charts.heat import gradient_heat
 from workbench.charts.transfer import accuracy_by_strategy
-from workbench.training.finding import transfer_finding
+from workbench.training.findings.finding import transfer_finding
 from workbench_ui import viewport
 from workbench_ui.body import Picture, Result, experiment_page
 from workbench_ui.tables import training_table

@@ -173,8 +173,8 @@ def complete(summary: pd.DataFrame, jobs: Sequence[Job], states: Sequence[Status
 def print_effects(experiment: Experiment, records: Records) -> None:
     """What differs between the variants, and what that changes."""
     from workbench import registry
-    from workbench.training.effects_finding import effects_lines
-    from workbench.training.matrix import matrix
+    from workbench.training.findings.effects_finding import effects_lines
+    from workbench.training.findings.matrix import matrix
 
     for line in effects_lines(matrix(experiment, registry.current(), records["summary"], records["curve"])):
         typer.echo(line)

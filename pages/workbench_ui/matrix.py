@@ -11,12 +11,12 @@ import streamlit as st
 
 from workbench import registry
 from workbench.charts import effects as charts
-from workbench.training.effects import effects_by, interactions, main_effects, pairs, simple_effects
-from workbench.training.effects_finding import effects_finding
-from workbench.training.factors import Design, Factor
-from workbench.training.matrix import Matrix
-from workbench.training.matrix import matrix as matrix_of
-from workbench.training.scores import Scores
+from workbench.training.findings.effects import effects_by, interactions, main_effects, pairs, simple_effects
+from workbench.training.findings.effects_finding import effects_finding
+from workbench.training.findings.factors import Design, Factor
+from workbench.training.findings.matrix import Matrix
+from workbench.training.findings.matrix import matrix as matrix_of
+from workbench.training.findings.scores import Scores
 from workbench_ui import viewport
 from workbench_ui.body import Picture, Result
 

@@ -15,7 +15,7 @@ from scipy import stats
 
 from workbench import house, registry
 from workbench.experiment import Run, parse, read, resolve, vary
-from workbench.training.effects import (
+from workbench.training.findings.effects import (
     EVERYWHERE,
     effects_by,
     interactions,
@@ -23,11 +23,11 @@ from workbench.training.effects import (
     pairs,
     simple_effects,
 )
-from workbench.training.effects_finding import effects_finding, effects_lines
-from workbench.training.factors import Design, Factor, design
-from workbench.training.matrix import Matrix, matrix
-from workbench.training.scores import ACCURACY, LOSS, Scores, metric_of, scores
-from workbench.training.verdict import ALONE, EQUAL, UNSURE, contrast, holm, said, verdict
+from workbench.training.findings.effects_finding import effects_finding, effects_lines
+from workbench.training.findings.factors import Design, Factor, design
+from workbench.training.findings.matrix import Matrix, matrix
+from workbench.training.findings.scores import ACCURACY, LOSS, Scores, metric_of, scores
+from workbench.training.findings.verdict import ALONE, EQUAL, UNSURE, contrast, holm, said, verdict
 
 
 def runs(*variants: dict[str, Any], **experiment: Any) -> list[Run]:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from workbench.records import TABLES, WHO
-from workbench.training.finding import finding, half_width, share, times, transfer_finding
+from workbench.training.findings.finding import finding, half_width, share, times, transfer_finding
 
 
 def table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:

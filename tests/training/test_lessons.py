@@ -10,7 +10,7 @@ from workbench import house
 from workbench.experiment import Experiment, Run, read, resolve
 from workbench.records import MemoryRecorder, label
 from workbench.training.data import prepare
-from workbench.training.finding import finding, transfer_finding
+from workbench.training.findings.finding import finding, transfer_finding
 
 
 def records(bench, experiment: Experiment) -> dict[str, pd.DataFrame]:

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workbench.training.factors import Design, Factor
-from workbench.training.scores import Scores
-from workbench.training.verdict import EFFECT, PAIR, TOGETHER, contrast, holm, said, verdict
+from workbench.training.findings.factors import Design, Factor
+from workbench.training.findings.scores import Scores
+from workbench.training.findings.verdict import EFFECT, PAIR, TOGETHER, contrast, holm, said, verdict
 
 EVERYWHERE = "everywhere"
 NUMBERS = ["effect", "low", "high", "seeds", "p", "adjusted", "verdict", "text"]

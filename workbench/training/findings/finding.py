@@ -6,7 +6,15 @@ import math
 
 import pandas as pd
 
-from workbench.training.scores import ACCURACY, LOSS, Metric, blind_said, metric_of, with_test_loss, without_accuracy
+from workbench.training.findings.scores import (
+    ACCURACY,
+    LOSS,
+    Metric,
+    blind_said,
+    metric_of,
+    with_test_loss,
+    without_accuracy,
+)
 from workbench.words import listed, percent
 
 UNITS = ((1e9, " billion"), (1e6, " million"), (1e3, " thousand"))

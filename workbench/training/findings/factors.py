@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.experiment import Run
-from workbench.training.levels import Plain, label, order_of, root_of, settings_of
+from workbench.training.findings.levels import Plain, label, order_of, root_of, settings_of
 from workbench.words import unused
 
 REMEDIES = "remedies"

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workbench.training.finding import half_width
-from workbench.training.scores import Metric
+from workbench.training.findings.finding import half_width
+from workbench.training.findings.scores import Metric
 
 LEVEL = 0.05
 ALONE = "one seed proves nothing"

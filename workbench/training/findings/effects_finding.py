@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from workbench.training.effects import effects_by, interactions, main_effects
-from workbench.training.factors import Design
-from workbench.training.matrix import Matrix
-from workbench.training.scores import Metric, Scores
-from workbench.training.verdict import ALONE, EFFECT, EQUAL, LEVEL, TOGETHER
+from workbench.training.findings.effects import effects_by, interactions, main_effects
+from workbench.training.findings.factors import Design
+from workbench.training.findings.matrix import Matrix
+from workbench.training.findings.scores import Metric, Scores
+from workbench.training.findings.verdict import ALONE, EFFECT, EQUAL, LEVEL, TOGETHER
 from workbench.words import listed
 
 SHOWN = 12  # main effects in the lines for a terminal

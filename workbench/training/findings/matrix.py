@@ -9,8 +9,8 @@ import pandas as pd
 from workbench.errors import ExperimentError
 from workbench.experiment import Experiment, Run, resolve
 from workbench.registry import Registry
-from workbench.training.factors import Design, design
-from workbench.training.scores import Metric, Scores, scores
+from workbench.training.findings.factors import Design, design
+from workbench.training.findings.scores import Metric, Scores, scores
 
 
 @dataclass(frozen=True)
