@@ -252,3 +252,14 @@ def test_every_run_has_a_summary_row_even_if_it_wrote_none() -> None:
 def test_errors_of_the_bench_are_what_the_command_line_expects() -> None:
     with pytest.raises(WorkbenchError, match="name another folder"):
         cli.make_folder(Path("/proc/no/such"))
+
+
+def test_a_run_that_cannot_be_is_refused_before_any_begins(workbench: Command, tmp_path: Path) -> None:
+    spec, out = tmp_path / "large.toml", tmp_path / "out"
+    spec.write_text('kind = "training"\n[task]\nbatch_size = 5000\nepochs = 1\n')
+    code, printed, said = workbench("run", spec, "--out", out)
+    assert code == 2
+    assert "task.batch_size = 5000 is larger than the 1437 training samples of 'digits'" in " ".join(said.split())
+    assert not printed
+    assert not list(out.iterdir())
+    assert not list((house.home() / "runs").glob("*"))

@@ -16,7 +16,7 @@ from workbench.components import (
     Surface,
 )
 from workbench.diagnosis import Case, Cure, Diagnosis
-from workbench.errors import Unavailable
+from workbench.errors import Refused, Unavailable
 from workbench.hookspecs import hookimpl
 from workbench.param import Param
 from workbench.stepping import needs_closure
@@ -37,6 +37,7 @@ __all__ = [
     "Optimizer",
     "Page",
     "Param",
+    "Refused",
     "Remedy",
     "Rule",
     "Schedule",

@@ -11,14 +11,17 @@ from workbench.components import (
     Clock,
     Remedy,
 )
-from workbench.errors import WorkbenchError
+from workbench.errors import Refused, WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.registry import Registry
 
 
 class blame:
-    """``with blame(registry, kind, name):`` turns any exception into one that names the plugin."""
+    """``with blame(registry, kind, name):`` turns any exception into one that names the plugin.
+
+    What a component refuses on purpose (``Refused``) is told behind the component's name alone.
+    """
 
     def __init__(self, registry: Registry, kind: str, name: str) -> None:
         self.registry, self.kind, self.name = registry, kind, name
@@ -27,6 +30,8 @@ class blame:
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if type(error) is Refused:
+            raise WorkbenchError(f"{self.kind} {self.name!r}: {one_line(error, 1000)}") from error
         if isinstance(error, Exception | SystemExit) and not isinstance(error, WorkbenchError):
             owner = self.registry.owner(self.kind, self.name)
             raise WorkbenchError(
@@ -68,14 +73,20 @@ def describe(error: BaseException, path: str = "") -> str:
     """One line for an exception: its type, its message, and the line under ``path`` that it came from."""
     if isinstance(error, SyntaxError):
         return f"SyntaxError: {error.msg} ({Path(error.filename or '?').name}, line {error.lineno})"
-    try:
-        text = " ".join(str(error).split())[:300]
-    except Exception as second:
-        text = f"(no message: {type(second).__name__} while writing it)"
+    text = one_line(error, 300)
     if isinstance(error, ModuleNotFoundError) and error.name:
         text += f" (if it is a package: pip install {error.name.split('.')[0]})"
     name = type(error).__name__
     return (f"{name}: {text}" if text else name) + (origin(error, Path(path)) if path else "")
+
+
+def one_line(error: BaseException, most: int) -> str:
+    """The message of an exception in one line of at most ``most`` characters."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception as second:
+        return f"(no message: {type(second).__name__} while writing it)"
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def origin(error: BaseException, path: Path) -> str:

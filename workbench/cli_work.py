@@ -42,12 +42,16 @@ class Work:
 
 
 def execute(jobs: Sequence[Job], again: bool = False) -> Work:
-    """Run jobs to their end, or until Ctrl-C; ``again`` from the beginning, whatever there is of them."""
+    """Run jobs to their end, or until Ctrl-C; ``again`` from the beginning, whatever there is of them.
+
+    Raises ``WorkbenchError`` before anything is run when it is known that a run cannot be.
+    """
     from workbench.runs import Bench, shelf
 
     cut = False
     with Bench() as bench:
         try:
+            bench.check([job for job in jobs if again or not bench.status(job).ended], here=True)
             if not again:
                 announce(bench, jobs)
             with no_interrupts():

@@ -27,6 +27,13 @@ class Unavailable(WorkbenchError):
     """
 
 
+class Refused(WorkbenchError, ValueError):
+    """A component raises it for settings or data that cannot be used: nothing in it is broken.
+
+    The text says what is wrong and what is allowed. The person reads it behind the component's name.
+    """
+
+
 def allowed_names(name: object, names: Iterable[str]) -> str:
     """Say which names are allowed, the nearest one first: ``did you mean 'adam'? Allowed: ...``.
 

@@ -71,11 +71,14 @@ def begin(job: Job) -> int:
 
 
 def run(page: str, experiment: Experiment, jobs: Sequence[Job], again: bool = False) -> None:
-    """Queue what is on the page."""
+    """Queue what is on the page, unless it is known that a run cannot be: then nothing starts."""
     try:
+        open_bench().check(jobs)
         open_bench().submit(jobs, session(), again=again)
     except WorkbenchError as error:
         st.session_state[f"{page}.notice"] = str(error)
+        st.session_state.setdefault(f"{page}.shown", dump(experiment))
+        return
     st.session_state[f"{page}.shown"] = dump(experiment)
 
 

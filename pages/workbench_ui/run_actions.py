@@ -73,12 +73,19 @@ def pause(run_id: str) -> None:
 
 def resume(run_id: str) -> None:
     """Queue a run where it was."""
-    open_bench().submit([again.job_of(run_id)], session())
+    queue(run_id)
 
 
 def repeat(run_id: str) -> None:
     """Queue a finished run once more."""
-    open_bench().submit([again.job_of(run_id)], session(), again=True)
+    queue(run_id, once_more=True)
+
+
+def queue(run_id: str, once_more: bool = False) -> None:
+    """Queue a run, unless it is known that it cannot be."""
+    job = again.job_of(run_id)
+    open_bench().check([job])
+    open_bench().submit([job], session(), again=once_more)
 
 
 def compare(ids: list[str]) -> None:

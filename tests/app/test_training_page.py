@@ -122,3 +122,13 @@ def test_the_page_answers_quickly(visit: Visit) -> None:
         healthy(test.run())
         times.append(time.perf_counter() - before)
     assert min(times) < 0.6
+
+
+def test_a_run_that_cannot_be_is_refused_before_it_begins(visit: Visit) -> None:
+    experiment = parse({"kind": "training", "task": TASK | {"batch_size": 300}})
+    test = visit("training", training__plain=dump(experiment))
+    for _ in range(2):  # the first visit would run it by itself; then somebody clicks
+        said = " ".join(warning.value for warning in healthy(test).warning)
+        assert "task.batch_size = 300 is larger than the 256 training samples of 'gaussian'" in said
+        assert [open_bench().status(job).state for job in plan(experiment)] == ["absent"]
+        test.button(key="training.go").click().run()

@@ -19,7 +19,7 @@ from workbench import registry
 from workbench.errors import WorkbenchError
 from workbench.experiment import loads
 from workbench.records import MemoryRecorder
-from workbench.runs import Bench, Job, Lane, dispatcher, shelf, store, worker
+from workbench.runs import Bench, Job, Lane, dispatcher, light, shelf, store, worker
 from workbench.runs.dispatcher import DEAF
 from workbench.runs.job import plan
 
@@ -379,3 +379,38 @@ def test_runs_whose_end_cannot_be_written_do_not_keep_their_places(
     bench.submit(work)
     until(lambda: not broken and not bench._at_work)  # workers tell how a run ended before the bench frees its place
     assert not any(store.read_status(job.id).live for job in work)
+
+
+TOO_LARGE = """
+kind = "training"
+seeds = [0, 1]
+[task]
+epochs = 1
+[[variants]]
+name = "fine"
+[[variants]]
+name = "too large"
+[variants.task]
+batch_size = 5000
+"""
+
+
+def test_what_speaks_against_a_run_is_known_before_it_is_queued(
+    bench: Bench, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "warmed", True)
+    bench.check([])
+    bench.check(jobs(DESCENT))
+    bench.check(jobs(SHORT))
+    for here in (False, True):
+        with pytest.raises(WorkbenchError, match=r"^variant 'too large': task\.batch_size = 5000 is larger than"):
+            bench.check(jobs(TOO_LARGE), here)
+    monkeypatch.setattr(bench, "scheduler", "tcp://127.0.0.1:1")
+    bench.check(jobs(TOO_LARGE))
+
+
+def test_a_look_that_takes_long_holds_nothing_up(bench: Bench, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "warmed", True)
+    monkeypatch.setattr(light, "GLANCE", 0.0)
+    bench.check(jobs(TOO_LARGE))
+    assert len(bench.measure(jobs(DESCENT))["summary"]) == 2  # the lane is there again

@@ -13,7 +13,7 @@ from torch.nn import functional
 from workbench import Clock, Remedy, registry
 from workbench.errors import WorkbenchError
 from workbench.records import MemoryRecorder
-from workbench.training import goal, log, loop, memory, parts
+from workbench.training import goal, log, loop, memory, parts, refusals
 from workbench.training.data import prepare
 from workbench.training.seeds import generator
 
@@ -321,7 +321,7 @@ def test_data_that_cannot_fit_are_refused_before_they_are_made(bench, monkeypatc
 
 
 def test_a_test_takes_no_more_samples_at_once_than_it_was_given_memory_for(bench, monkeypatch):
-    monkeypatch.setattr(loop, "TEST_BATCH", (100, 150))
+    monkeypatch.setattr(refusals, "TEST_BATCH", (100, 150))
     sizes = []
     run = bench.run(SMALL, {})
     training = loop.Training(run, bench.registry, MemoryRecorder())

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from workbench.errors import WorkbenchError
+from workbench.experiment import Run
 from workbench.records import TABLES, Records
 from workbench.runs import shelf, store, worker
 from workbench.runs.dispatcher import Dispatcher, Task, environment
@@ -58,6 +59,23 @@ class Bench(Dispatcher):
             shelf.tidy()
         except WorkbenchError as error:
             log.warning("%s", error)
+
+    def check(self, jobs: Iterable[Job], here: bool = False) -> None:
+        """Raise ``WorkbenchError`` with what speaks against running jobs, as far as it can be known beforehand.
+
+        One run of each variant is looked at, by the light lane or, with ``here``, in this process. The runs themselves
+        say it on a cluster, whose machines have other data and devices, and while the light lane still starts.
+        """
+        if self.scheduler or not (here or self.warmed):
+            return
+        first: dict[str, Run] = {}
+        for job in jobs:
+            if job.run.kind in worker.REFUSALS:
+                first.setdefault(job.run.variant, job.run)
+        runs = list(first.values())
+        look = worker.refusal if here else self._light.refusal
+        if runs and (why := look(runs, environment())):
+            raise WorkbenchError(why)
 
     def submit(self, jobs: Iterable[Job], session: str = "", again: bool = False) -> None:
         """Queue what is not finished, sources first; what was begun goes on where it was. Sessions are served in turns.

@@ -21,6 +21,7 @@ log = logging.getLogger("workbench.runs")
 KEPT = 300  # results that are remembered
 KEPT_ROWS = 3_000_000  # rows of all their tables
 PATIENCE = 30.0  # seconds after which a run is given up
+GLANCE = 10.0  # seconds that a click waits for a look at what it starts
 
 
 class LightLane:
@@ -59,6 +60,17 @@ class LightLane:
             for table in TABLES
         }
 
+    def refusal(self, runs: Sequence[Run], environment: Mapping[str, str]) -> str:
+        """What speaks against running these; empty, too, when it takes long to find out: the runs will say it."""
+        future = self._client().submit(worker.look, [asdict(run) for run in runs], environment, pure=False)
+        try:
+            return str(future.result(timeout=GLANCE))
+        except TimeoutError:
+            self._give_up(future)
+        except Exception as error:
+            log.warning("light work failed: %s", error)
+        return ""
+
     def _keep(self, results: dict[str, dict[str, pd.DataFrame]]) -> None:
         """Remember results, so that a slider that moves one variant computes only that one anew."""
         with self._lock:
@@ -73,14 +85,18 @@ class LightLane:
         try:
             return future.result(timeout=PATIENCE), False
         except TimeoutError:
-            future.cancel()
-            client = self._client()
-            client.restart_workers(list(client.scheduler_info()["workers"]), timeout=30, raise_for_error=False)
+            self._give_up(future)
             message = f"it took longer than {PATIENCE:.0f} s; take fewer steps, or look for a plugin that hangs"
         except Exception as error:
             log.warning("light work failed: %s", error)
             message = cluster.died(self._memory_limit, "died")
         return {"summary": frame("summary", [{"outcome": "failed", "message": message}])}, True
+
+    def _give_up(self, future: Future[Any]) -> None:
+        """End work that takes too long, with its worker."""
+        future.cancel()
+        client = self._client()
+        client.restart_workers(list(client.scheduler_info()["workers"]), timeout=30, raise_for_error=False)
 
 
 def size(tables: Mapping[str, pd.DataFrame]) -> int:

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,6 +32,7 @@ ENGINES = {
     "training": "workbench.training.loop",
     "transfer": "workbench.training.loop",
 }
+REFUSALS = {kind: "workbench.training.refusals" for kind in ("training", "transfer")}  # can be known beforehand
 _one = threading.Lock()  # runs share the process's random state: only one at a time, however many threads it has
 
 
@@ -121,6 +122,24 @@ def measure(plain: Mapping[str, Any], environment: Mapping[str, str]) -> dict[st
     recorder = MemoryRecorder()
     recorder.add("summary", [attempt(Run.from_dict(plain), known, recorder)])
     return {table: recorder.table(table) for table in TABLES}
+
+
+def look(plain: Sequence[Mapping[str, Any]], environment: Mapping[str, str]) -> str:
+    """``refusal`` of runs that come as plain data."""
+    return refusal([Run.from_dict(each) for each in plain], environment)
+
+
+def refusal(runs: Sequence[Run], environment: Mapping[str, str]) -> str:
+    """What speaks against the first run that cannot be begun, with its variant's name; empty when nothing does."""
+    known = settle(environment)
+    for run in runs:
+        try:
+            importlib.import_module(REFUSALS[run.kind]).check(run, known)
+        except WorkbenchError as error:
+            return f"variant {run.variant!r}: {error}"
+        except (Exception, SystemExit):  # the run itself will say it
+            log.exception("variant %r could not be looked at", run.variant)
+    return ""
 
 
 def attempt(run: Run, known: registry.Registry, recorder: Recorder, order: Order | None = None) -> dict[str, Any]:

@@ -12,25 +12,23 @@ import torch
 from torch import Tensor
 
 from workbench.blame import blame, rate_factor, returned
-from workbench.components import Clock, Data, Remedy
+from workbench.components import Clock, Remedy
 from workbench.errors import WorkbenchError
 from workbench.experiment import Run
 from workbench.records import Recorder
 from workbench.registry import Registry
 from workbench.stepping import Rates, judged, needs_closure
-from workbench.training import device, memory
+from workbench.training import device
 from workbench.training.culprit import naming_the_culprit
-from workbench.training.data import prepare
 from workbench.training.fork import Replay
 from workbench.training.goal import Classify, Goal, Reconstruct
 from workbench.training.log import Log
 from workbench.training.network import Network, build, initialise
-from workbench.training.parts import check_batches, load_source, make_optimizer, may_flush, without_denormals
+from workbench.training.parts import load_source, make_optimizer, may_flush, without_denormals
 from workbench.training.probes import Probe, curvature_steps, norm, probe_steps
+from workbench.training.refusals import check_last_batch, ground
 from workbench.training.seeds import derive, generator
 from workbench.training.state import State, branch, capture, restore, settings_of
-
-TEST_BATCH = (500, 2000)  # least and most samples that are tested at once; between them, as many as are trained on
 
 
 def execute(run: Run, registry: Registry, recorder: Recorder) -> dict[str, Any]:
@@ -60,25 +58,22 @@ class Training:
     def __init__(self, run: Run, registry: Registry, recorder: Recorder) -> None:
         self.run, self.registry, self.recorder = run, registry, recorder
         task, base = run.task, run.base
-        self.device = device.choose(task["device"])
-        self.data: Data = prepare(task, run.seed, registry)
+        ready = ground(run, registry)
+        self.device, self.data = ready.device, ready.data
         shape, samples = self.data.train_x.shape[1:], len(self.data.train_y)
         reconstructs = registry.get("model", task["model"]["use"]).reconstructs
         self.goal: Goal = Reconstruct(self.data) if reconstructs else Classify(self.data)
         self.epochs: int = task["epochs"]
-        self.batch_size: int = min(task["batch_size"], samples)
+        self.batch_size, self.test_batch = ready.batch_size, ready.test_batch
         self.batches = math.ceil(samples / self.batch_size)
         self.steps = self.epochs * self.batches
-        least, most = TEST_BATCH
-        self.test_batch = min(max(self.batch_size, least), most, len(self.data.test_y))
-        memory.check(run, self.data, (self.batch_size, self.test_batch), self.device, registry)
         self.remedies: list[tuple[str, Remedy]] = [
             (reference["use"], registry.make("remedy", reference)) for reference in base["remedies"]
         ]
         self.network: Network = build(
             base, task["model"], shape, len(self.data.classes), run.seed, self.remedies, registry
         )
-        check_batches(run, self.network, samples)
+        check_last_batch(run, self.network, samples)
         first = self.data.train_x[self.order(0)[0]]
         with naming_the_culprit(run, registry):
             initialise(self.network, base["initializer"], first, run.seed, registry, run.kind == "transfer")

@@ -72,15 +72,21 @@ def estimate(run: Run, data: Data, batches: tuple[int, int], registry: Registry)
 
     ``batches`` are the samples that are trained on at once, and those that are tested.
     """
-    remedies = [(reference["use"], registry.make("remedy", reference)) for reference in run.base["remedies"]]
-    shape, probes = data.train_x.shape[1:], run.task["probes"]
+    network, probes = blueprint(run, data, registry), run.task["probes"]
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        network = build(run.base, run.task["model"], shape, len(data.classes), run.seed, remedies, registry)
         weights = (COPIES[probes] + keeps(run, registry)) * sum(each.nbytes for each in network.parameters())
-        sizes = outputs(network, torch.empty(batches[0], *shape))
+        sizes = outputs(network, torch.empty(batches[0], *data.train_x.shape[1:]))
     kept = GRAPHS[probes] * sum(sizes) + max(sizes, default=0)  # for the way back, where each has a gradient
     passing = sum(sorted(sizes)[-3:]) * batches[1] // batches[0]  # in a test a module's input, output and copy
     return Estimate(round(weights), max(kept, passing))
+
+
+def blueprint(run: Run, data: Data, registry: Registry) -> Network:
+    """A run's network on torch's device without memory; raises what a component raises that cannot be built there."""
+    remedies = [(reference["use"], registry.make("remedy", reference)) for reference in run.base["remedies"]]
+    shape, classes = data.train_x.shape[1:], len(data.classes)
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        return build(run.base, run.task["model"], shape, classes, run.seed, remedies, registry)
 
 
 def keeps(run: Run, registry: Registry) -> float:

@@ -1,4 +1,4 @@
-"""What a training is put together from once: its optimizer, and what has to be refused before the first step."""
+"""What a training is put together from once: its optimizer, and the features that it takes over."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
 
 from workbench.blame import blame, returned
 from workbench.components import Remedy
@@ -111,20 +110,3 @@ def without_denormals() -> Iterator[None]:
         yield
     finally:
         torch.set_flush_denormal(False)
-
-
-def check_batches(run: Run, network: nn.Module, samples: int) -> None:
-    """Refuse batches that there cannot be, and a last one of a single sample, of which batch norm has no variance."""
-    size = run.task["batch_size"]
-    if size > samples and run.task.get("labels_per_class") is None:
-        raise WorkbenchError(
-            f"task.batch_size = {size} is larger than the {samples} training samples of "
-            f"{run.task['dataset']['use']!r}; allowed: 1 to {samples}"
-        )
-    size = min(size, samples)
-    normed = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules())
-    if normed and (samples % size == 1 or size == 1):
-        raise WorkbenchError(
-            f"task.batch_size = {size}: with {samples} training samples the last batch holds one sample, and "
-            "batch norm needs two; choose another batch_size"
-        )
