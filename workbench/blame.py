@@ -30,7 +30,7 @@ class blame:
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if type(error) is Refused:
+        if isinstance(error, Refused):
             raise WorkbenchError(f"{self.kind} {self.name!r}: {one_line(error, 1000)}") from error
         if isinstance(error, Exception | SystemExit) and not isinstance(error, WorkbenchError):
             owner = self.registry.owner(self.kind, self.name)

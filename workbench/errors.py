@@ -27,10 +27,11 @@ class Unavailable(WorkbenchError):
     """
 
 
-class Refused(WorkbenchError, ValueError):
+class Refused(ValueError):
     """A component raises it for settings or data that cannot be used: nothing in it is broken.
 
-    The text says what is wrong and what is allowed. The person reads it behind the component's name.
+    The text says what is wrong and what is allowed. The person reads it behind the component's name, as a
+    ``WorkbenchError``.
     """
 
 

@@ -12,7 +12,7 @@ gelu = Activation(
             "approximate",
             "none",
             choices=("none", "tanh"),
-            help="none: the exact normal distribution; tanh: the approximation that BERT and GPT-2 were trained with",
+            help="none: the exact normal distribution; tanh: the approximation that GPT-2 was trained with",
         ),
     ],
     title="GELU",

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from workbench import Refused
+
 from .labels import to_classes
 
 MOST_BYTES = 20 * 2**20  # of a file; its text and at most 10 million numbers of 8 bytes
@@ -40,25 +42,25 @@ class Table:
 def read_csv(path: Path, target: str) -> Table:
     """A file with a header, numbers, and a column of classes: ``target``, or the last one if that is empty.
 
-    Raises ``ValueError`` that names the line and the column.
+    Raises ``Refused`` that names the line and the column.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise ValueError(f"{path.name:.60}, line {line}: not UTF-8; save the file as UTF-8") from None
+        raise Refused(f"{path.name:.60}, line {line}: not UTF-8; save the file as UTF-8") from None
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
-        raise ValueError(f"{path.name:.60}, line {line}: a zero byte, so it is no text; save the table as CSV")
+        raise Refused(f"{path.name:.60}, line {line}: a zero byte, so it is no text; save the table as CSV")
     first = text[: text.find("\n") + 1 or None]
     separator = max(SEPARATORS, key=first.count)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         return parse(lines, target)
     except csv.Error as error:
-        raise ValueError(f"{path.name:.60}, line {lines.line_num}: {error}") from None
+        raise Refused(f"{path.name:.60}, line {lines.line_num}: {error}") from None
     except ValueError as error:
-        raise ValueError(f"{path.name:.60}{error}") from None
+        raise Refused(f"{path.name:.60}{error}") from None
 
 
 def parse(lines: Any, target: str) -> Table:
@@ -73,14 +75,14 @@ def parse(lines: Any, target: str) -> Table:
         if not any(cell.strip() for cell in row):
             continue
         if len(row) != len(header):
-            raise ValueError(f", line {lines.line_num}: {len(row)} cells, and the header has {len(header)}")
+            raise Refused(f", line {lines.line_num}: {len(row)} cells, and the header has {len(header)}")
         if len(targets) == MOST_ROWS:
-            raise ValueError(f", line {lines.line_num}: more than {MOST_ROWS:,} rows; remove some, or save it as NPZ")
+            raise Refused(f", line {lines.line_num}: more than {MOST_ROWS:,} rows; remove some, or save it as NPZ")
         features.extend(to_numbers(row, kept, header, lines.line_num))
         name = to_name(row[answer], header[answer], lines.line_num)
         targets.append(numbers.setdefault(name, len(numbers)))
         if len(numbers) > MOST_NAMES:
-            raise ValueError(
+            raise Refused(
                 f": the column {header[answer]!r:.40} holds more than {MOST_NAMES:,} different values; a quantity "
                 "(regression) or an identifier is no class"
             )
@@ -89,11 +91,11 @@ def parse(lines: Any, target: str) -> Table:
             said.add(word)
             testing.append(TESTING[word])
     if not targets:
-        raise ValueError(": no rows below the header")
+        raise Refused(": no rows below the header")
     if said >= {"val", "test"}:
-        raise ValueError(f": the column {header[split or 0]!r} says val and test; remove the rows of one of them")
+        raise Refused(f": the column {header[split or 0]!r} says val and test; remove the rows of one of them")
     if header[answer] in numbers and any(is_number(header[n]) for n in kept):
-        raise ValueError(
+        raise Refused(
             f", line 1: reads like a row, since {header[answer]!r:.40} is also a class; the first line must name "
             "the columns"
         )
@@ -110,28 +112,28 @@ def parse(lines: Any, target: str) -> Table:
 def find_columns(header: Sequence[str], target: str) -> tuple[int, int | None]:
     """The places of the target and of the split, if there is one."""
     if len(header) > MOST_COLUMNS:
-        raise ValueError(f", line 1: {len(header)} columns; allowed: {MOST_COLUMNS}")
+        raise Refused(f", line 1: {len(header)} columns; allowed: {MOST_COLUMNS}")
     if "" in header:
-        raise ValueError(
+        raise Refused(
             f", line 1: column {header.index('') + 1} has no name; if it only counts the rows, remove it "
             "(pandas: to_csv(index=False))"
         )
     if header and all(map(is_number, header)):
-        raise ValueError(", line 1: only numbers; the first line must name the columns")
+        raise Refused(", line 1: only numbers; the first line must name the columns")
     if twice := next((name for name, count in Counter(header).items() if count > 1), None):
         hint = "; the first line must name the columns" if is_number(twice) else ""
-        raise ValueError(f", line 1: two columns are called {twice!r:.40}{hint}")
+        raise Refused(f", line 1: two columns are called {twice!r:.40}{hint}")
     splits = [n for n, name in enumerate(header) if name.lower() == SPLIT]
     if len(splits) > 1:
-        raise ValueError(f", line 1: {len(splits)} columns are called {SPLIT}, in small or capital letters")
+        raise Refused(f", line 1: {len(splits)} columns are called {SPLIT}, in small or capital letters")
     others = [name for n, name in enumerate(header) if n not in splits]
     if len(others) < 2:
         besides = f" besides {header[splits[0]]}" if splits else ""
-        raise ValueError(
+        raise Refused(
             f", line 1: {len(others)} column{'s'[: len(others) != 1]}{besides}; a number and the class are the least"
         )
     if target and target not in others:
-        raise ValueError(f" has no column {target!r:.40}; allowed as target: {', '.join(others):.120}")
+        raise Refused(f" has no column {target!r:.40}; allowed as target: {', '.join(others):.120}")
     return header.index(target or others[-1]), splits[0] if splits else None
 
 
@@ -146,7 +148,7 @@ def to_numbers(row: Sequence[str], kept: Sequence[int], header: Sequence[str], l
     for n in kept:
         if not is_number(row[n]):
             said = f"{row[n]!r:.40} is not a finite number" if row[n].strip() else "empty"
-            raise ValueError(f", line {line}, column {header[n]!r:.40}: {said}; {advice(row[n])}")
+            raise Refused(f", line {line}, column {header[n]!r:.40}: {said}; {advice(row[n])}")
     return [float(row[n]) for n in kept]
 
 
@@ -164,7 +166,7 @@ def to_name(cell: str, column: str, line: int) -> str:
     name = cell.strip()
     if name.lower() in ("", "nan") or len(name) > LONGEST_NAME:
         why = f"a name of {len(name)} characters; allowed: {LONGEST_NAME}" if len(name) > LONGEST_NAME else "no class"
-        raise ValueError(f", line {line}, column {column!r:.40}: {why}")
+        raise Refused(f", line {line}, column {column!r:.40}: {why}")
     return name
 
 
@@ -180,7 +182,7 @@ def to_word(cell: str, column: str, line: int) -> str:
     """What a row is for."""
     word = cell.strip().lower()
     if word not in TESTING:
-        raise ValueError(
+        raise Refused(
             f", line {line}, column {column!r}: {cell!r:.40}; allowed: {', '.join(TESTING)} (or rename the column)"
         )
     return word

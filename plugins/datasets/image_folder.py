@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from workbench import Data
+from workbench import Data, Refused
 
 from .fingerprint import fingerprint
 from .inside import inside
@@ -26,7 +26,7 @@ SHOWN = 3  # broken pictures that are named
 def image_folder(root: Path, /, folder: str, size: int, grayscale: bool, test_share: float) -> Data:
     """Pictures (channels, size, size) as floats in [0, 1]; layouts as in ``find_splits``.
 
-    Raises ``ValueError`` that says what to do when a folder holds anything else than two or more classes of
+    Raises ``Refused`` that says what to do when a folder holds anything else than two or more classes of
     pictures, when one cannot be read, or when all together would take more than 2 GB.
     """
     home = home_of(root, folder)
@@ -52,17 +52,17 @@ def home_of(root: Path, folder: str) -> Path:
     """The folder ``folder`` of the data folder; errors as in ``inside``."""
     home = inside(root, folder)
     if not home.is_dir():
-        raise ValueError(f"{folder!r:.60} is a file; name a folder that holds a folder of pictures for each class")
+        raise Refused(f"{folder!r:.60} is a file; name a folder that holds a folder of pictures for each class")
     return home
 
 
 def check_memory(count: int, size: int, channels: int) -> None:
-    """Raise ``ValueError`` with the figures when so many pictures of this size are too much for memory."""
+    """Raise ``Refused`` with the figures when so many pictures of this size are too much for memory."""
     needed = 4 * count * channels * size**2
     if needed > MOST_BYTES:
         fits = int((MOST_BYTES / (4 * count * channels)) ** 0.5)
         advice = f"choose size = {fits} or less" if fits >= 8 else "take fewer pictures"
-        raise ValueError(
+        raise Refused(
             f"{count} pictures of {channels} x {size} x {size} would take {needed / 2**30:.1f} GB of memory, "
             f"and {MOST_BYTES / 2**30:.0f} GB are allowed: {advice}"
         )
@@ -74,7 +74,7 @@ def read_all(home: Path, paths: Sequence[Path], size: int, grayscale: bool) -> t
     def read(path: Path) -> np.ndarray | str:
         try:
             if why := obstacle(path):
-                raise ValueError(why)
+                raise Refused(why)
             return read_picture(path, size, grayscale)
         except ValueError as error:
             return f"{path.relative_to(home).as_posix():.40} ({error})"
@@ -91,5 +91,5 @@ def read_all(home: Path, paths: Sequence[Path], size: int, grayscale: bool) -> t
                 pictures[number] = torch.from_numpy(made.copy())
     if broken:
         named = ", ".join(broken[:SHOWN]) + (", ..." if len(broken) > SHOWN else "")
-        raise ValueError(f"{len(broken)} of {len(paths)} pictures cannot be read; remove or mend them: {named}")
+        raise Refused(f"{len(broken)} of {len(paths)} pictures cannot be read; remove or mend them: {named}")
     return pictures.div_(255)

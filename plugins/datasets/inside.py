@@ -8,27 +8,29 @@ from __future__ import annotations
 import re
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from workbench import Refused
+
 LONGEST = 200  # characters of a path; more is no name that anybody gives
 LISTED = 8  # names in a message
 
 
 def check_path(text: str) -> None:
-    """Raise ``ValueError`` unless ``text`` is a plain path such as ``insects`` or ``mine/table.csv``.
+    """Raise ``Refused`` unless ``text`` is a plain path such as ``insects`` or ``mine/table.csv``.
 
     Both kinds of separators count on every system, so that an experiment means the same everywhere.
     """
     windows = PureWindowsPath(text)
     absolute = windows.drive or windows.root or PurePosixPath(text).is_absolute()
     if absolute or ".." in windows.parts or text.startswith("~"):
-        raise ValueError(f"{text!r:.80} leads out of the data folder; allowed: a path inside it, like pets/cats")
+        raise Refused(f"{text!r:.80} leads out of the data folder; allowed: a path inside it, like pets/cats")
     if "\\" in text or re.search(r"[\x00-\x1f\x7f]", text) or len(text) > LONGEST or not text.isprintable():
-        raise ValueError(f"{text!r:.80} is no name; allowed: up to {LONGEST} letters, digits, / and the like")
+        raise Refused(f"{text!r:.80} is no name; allowed: up to {LONGEST} letters, digits, / and the like")
 
 
 def inside(folder: Path, text: str) -> Path:
     """The file or folder ``text`` of the data folder, real and with links followed.
 
-    Raises ``ValueError`` when it leads elsewhere, or is not there: then the message says what is.
+    Raises ``Refused`` when it leads elsewhere, or is not there: then the message says what is.
     """
     check_path(text)
     root = Path(folder).resolve()
@@ -37,9 +39,9 @@ def inside(folder: Path, text: str) -> Path:
     except (OSError, RuntimeError):  # missing, a name too long for the disk, links in a circle
         found = None
     if found is None:
-        raise ValueError(f"{text!r:.60} is not in the data folder {root}; {what_is_there(root)}")
+        raise Refused(f"{text!r:.60} is not in the data folder {root}; {what_is_there(root)}")
     if not found.is_relative_to(root):
-        raise ValueError(f"{text!r:.60} is a link that leads out of the data folder {root}; put the data itself there")
+        raise Refused(f"{text!r:.60} is a link that leads out of the data folder {root}; put the data itself there")
     return found
 
 

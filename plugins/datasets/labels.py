@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 
+from workbench import Refused
+
 MOST_CLASSES = 1000
-MOST_FRACTIONS = 20  # different numbers, some of them not whole, that may still be classes
 MOST_NUMBERED = 20  # different whole numbers that are classes however few rows each has
 LEAST_ROWS = 5  # on average, of each class when there are more
 EXACT = 2**53  # up to here float64 tells whole numbers apart
@@ -15,8 +18,9 @@ def to_classes(values: np.ndarray, what: str, rows: int | None = None) -> tuple[
     """Class numbers (n,) int64 and the classes' names, sorted as numbers or as texts; ``values`` are (n,).
 
     Texts that are all numbers count as numbers, so 1, 1.0 and 01 are one class. ``rows`` (n, unless said otherwise)
-    have these values. Raises ``ValueError``, which calls the values ``what``, for a single class, for more than
-    1,000 and for what looks like a quantity to predict.
+    have these values. Raises ``Refused``, which calls the values ``what``, for a single class, for more than
+    1,000, for names that are not for reading, and for what looks like a quantity to predict: numbers that are not all
+    whole, and many whole ones with few rows each.
     """
     rows = len(values) if rows is None else rows
     if values.dtype.kind == "U":
@@ -24,26 +28,33 @@ def to_classes(values: np.ndarray, what: str, rows: int | None = None) -> tuple[
     found, numbers = np.unique(values, return_inverse=True)
     if found.dtype.kind == "f":
         if not np.isfinite(found).all():
-            raise ValueError(f"{what} holds NaN or an infinity, which is no class")
-        whole = bool((found == np.round(found)).all())
-        if not whole and len(found) > MOST_FRACTIONS:
-            raise ValueError(
-                f"{what} holds {len(found)} different numbers that are not whole: it looks like a quantity "
-                "(regression), and classes are needed"
+            raise Refused(f"{what} holds NaN or an infinity, which is no class")
+        if not (found == np.round(found)).all():
+            raise Refused(
+                f"{what} holds {len(found)} different numbers that are not all whole: it looks like a quantity "
+                "(regression), and classes are needed; if these are classes, write them as texts, like c0.5"
             )
-        names = tuple(f"{value + 0.0:.0f}" if whole else repr(float(value)) for value in found)
+        names = tuple(f"{value + 0.0:.0f}" for value in found)
     else:
         names = tuple(str(value) for value in found)
     numbered = found.dtype.kind in "iuf" and MOST_NUMBERED < len(names) <= MOST_CLASSES
     if numbered and rows < LEAST_ROWS * len(names):
-        raise ValueError(
+        raise Refused(
             f"{what} holds {len(names)} different numbers in {rows} rows: it looks like a quantity (regression), and "
             "classes are needed; if these are classes, write them as texts, like c17"
         )
     if not 2 <= len(names) <= MOST_CLASSES:
         only = f" ({names[0]!r:.40})" if len(names) == 1 else ""
-        raise ValueError(f"{what} holds {len(names)} classes{only}; allowed: 2 to {MOST_CLASSES}")
+        raise Refused(f"{what} holds {len(names)} classes{only}; allowed: 2 to {MOST_CLASSES}")
+    for name in names:
+        check_readable(name, what)
     return numbers.reshape(-1).astype(np.int64), names
+
+
+def check_readable(name: str, what: str) -> None:
+    """Raise ``Refused``, which calls the place ``what``, for a class whose name would command a terminal."""
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in name):  # control codes, halves of a character
+        raise Refused(f"{what} holds the class {name!r:.60}, with a sign that cannot be read; rename it")
 
 
 def numbers_if_all(texts: np.ndarray) -> np.ndarray:

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy
 
+from workbench import Refused
+
 MOST_BYTES = 2 * 2**30  # of memory for all arrays
 MOST_FILE = 2**30  # bytes of the file
 COPIES = 2  # of an array as it is: whole, and in its two splits; 8 bytes more as floats and on the way there
@@ -20,7 +22,7 @@ NUMBERS = "biuf"  # kinds of dtype: bool, whole with or without sign, floating
 def read_npz(path: Path) -> dict[str, np.ndarray]:
     """The arrays ``x`` and ``y``, or ``train_x``, ``train_y``, ``test_x`` and ``test_y``; others are not read.
 
-    Raises ``ValueError`` when they are not there, are not arrays of numbers (targets: or of texts) or do not fit
+    Raises ``Refused`` when they are not there, are not arrays of numbers (targets: or of texts) or do not fit
     one another.
     """
     try:
@@ -29,26 +31,20 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
             check_memory({name: read_header(archive, name) for name in names})
             arrays = {name: read_array(archive, name) for name in names}
     except Refused as error:
-        raise ValueError(f"{path.name:.60}: {error}") from None
+        raise Refused(f"{path.name:.60}: {error}") from None
     except Exception as error:  # zip, zlib and NumPy raise a dozen kinds for bytes that make no sense
-        raise ValueError(
-            f"{path.name:.60} is not a readable NPZ file ({type(error).__name__}: {error!s:.80})"
-        ) from error
+        raise Refused(f"{path.name:.60} is not a readable NPZ file ({type(error).__name__}: {error!s:.80})") from error
     for name, array in arrays.items():
         check_array(f"{path.name:.60}: {name}", name, array)
     for x, y in (names[n : n + 2] for n in range(0, len(names), 2)):
         if len(arrays[x]) != len(arrays[y]):
-            raise ValueError(f"{path.name:.60}: {x} has {len(arrays[x])} samples and {y} has {len(arrays[y])}")
+            raise Refused(f"{path.name:.60}: {x} has {len(arrays[x])} samples and {y} has {len(arrays[y])}")
     if names == TWO and arrays["train_x"].shape[1:] != arrays["test_x"].shape[1:]:
         shapes = f"{arrays['train_x'].shape} and {arrays['test_x'].shape}"
-        raise ValueError(f"{path.name:.60}: train_x and test_x have the shapes {shapes}; samples must be alike")
+        raise Refused(f"{path.name:.60}: train_x and test_x have the shapes {shapes}; samples must be alike")
     if names == TWO and len(types := {str(arrays[name].dtype) for name in ("train_x", "test_x")}) > 1:
-        raise ValueError(f"{path.name:.60}: train_x and test_x have the types {' and '.join(sorted(types))}; use one")
+        raise Refused(f"{path.name:.60}: train_x and test_x have the types {' and '.join(sorted(types))}; use one")
     return arrays
-
-
-class Refused(ValueError):
-    """What is said about a sound archive with the wrong content."""
 
 
 def choose(found: set[str]) -> tuple[str, ...]:
@@ -93,21 +89,19 @@ def read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
 
 
 def check_array(what: str, name: str, array: np.ndarray) -> None:
-    """Raise ``ValueError`` unless it is an array of samples, or of targets, that can be used."""
+    """Raise ``Refused`` unless it is an array of samples, or of targets, that can be used."""
     if name.endswith("y"):
         if array.ndim != 1 or array.dtype.kind not in NUMBERS + "U":
-            raise ValueError(
-                f"{what} has the shape {array.shape} of {array.dtype}; allowed: (n,) whole numbers or texts"
-            )
+            raise Refused(f"{what} has the shape {array.shape} of {array.dtype}; allowed: (n,) whole numbers or texts")
         return
     if array.dtype.kind not in NUMBERS:
-        raise ValueError(f"{what} has the type {array.dtype}; allowed: numbers")
+        raise Refused(f"{what} has the type {array.dtype}; allowed: numbers")
     if array.ndim < 2 or 0 in array.shape:
-        raise ValueError(f"{what} has the shape {array.shape}; allowed: (samples, ...), at least one number in each")
+        raise Refused(f"{what} has the shape {array.shape}; allowed: (samples, ...), at least one number in each")
     if array.ndim == 4 and array.shape[1] > 4 >= array.shape[3]:
-        raise ValueError(f"{what} has channels last, {array.shape}; they come first: x.transpose(0, 3, 1, 2)")
+        raise Refused(f"{what} has channels last, {array.shape}; they come first: x.transpose(0, 3, 1, 2)")
     wrong = np.isfinite(array)
     np.logical_not(wrong, out=wrong)
     if count := np.count_nonzero(wrong):
         place = ", ".join(map(str, np.unravel_index(int(wrong.argmax()), wrong.shape)))
-        raise ValueError(f"{what} holds {count} entries that are NaN or infinite, the first at [{place}]")
+        raise Refused(f"{what} holds {count} entries that are NaN or infinite, the first at [{place}]")

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from workbench import Refused
+
 FORMATS = {"JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "BMP": (".bmp",), "GIF": (".gif",), "WEBP": (".webp",)}
 SUFFIXES = {suffix for suffixes in FORMATS.values() for suffix in suffixes}
 MOST_PIXELS = 40_000_000  # of one file; a small file may unpack to any size: 4 bytes each, and a copy or two
@@ -21,20 +23,20 @@ def read_picture(path: Path, size: int, grayscale: bool) -> np.ndarray:
     """Bytes (channels, size, size): the shorter side becomes ``size``, what is too long is cut off at both ends.
 
     A photo is turned as its camera says; what is transparent becomes white; an animation is its first picture.
-    Raises ``ValueError`` that says why a file cannot be read.
+    Raises ``Refused`` that says why a file cannot be read.
     """
     mode = "L" if grayscale else "RGB"
     try:
         with Image.open(path, formats=tuple(FORMATS)) as opened:
             width, height = opened.size
             if width * height > MOST_PIXELS:
-                raise ValueError(f"{width} x {height} pixels, and {MOST_PIXELS // 10**6} million are allowed")
+                raise Refused(f"{width} x {height} pixels, and {MOST_PIXELS // 10**6} million are allowed")
             opened.draft(mode, (2 * size, 2 * size))  # a JPEG is unpacked no larger than needed
             with FEW if opened.width * opened.height > LARGE else nullcontext():
                 turned = ImageOps.exif_transpose(opened) if SIDEWAYS in opened.getexif() else opened
                 fitted = ImageOps.fit(plain(turned, mode, size), (size, size), Image.Resampling.BILINEAR)
     except Exception as error:  # Pillow's decoders raise a dozen kinds for bytes that make no sense
-        raise ValueError(reason(error)) from error
+        raise Refused(reason(error)) from error
     pixels = np.asarray(fitted)
     return pixels[None] if grayscale else pixels.transpose(2, 0, 1)
 

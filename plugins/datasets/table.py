@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from workbench import Data
+from workbench import Data, Refused
 
 from . import csv_table, npz_table
 from .csv_table import read_csv
@@ -25,14 +25,14 @@ def table(folder: Path, /, file: str, target: str, test_share: float, standardiz
 
     With ``standardize``, features (samples, features) get mean 0 and variance 1, by the training split's mean and
     standard deviation; one that is constant there becomes 0. In an NPZ, bytes (uint8) of three or four dimensions
-    are pictures, and become floats in [0, 1]. Raises ``ValueError`` that says where the file is not usable.
+    are pictures, and become floats in [0, 1]. Raises ``Refused`` that says where the file is not usable.
     """
     path = find_table(folder, file)
     train_x, train_y, test_x, test_y, classes = (from_csv if path.suffix.lower() == ".csv" else from_npz)(
         path, target, test_share
     )
     if missing := set(range(len(classes))) - set(train_y.tolist()):
-        raise ValueError(f"{path.name:.60}: no row of class {classes[min(missing)]!r:.40} is there to train on")
+        raise Refused(f"{path.name:.60}: no row of class {classes[min(missing)]!r:.40} is there to train on")
     if train_x.ndim == 2 and standardize:
         train_x, test_x = standardized(train_x, test_x)
     inputs = [to_floats(x, path) for x in (train_x, test_x)]
@@ -46,13 +46,18 @@ def table_fingerprint(folder: Path, /, file: str, **settings: object) -> str:
 
 
 def find_table(folder: Path, file: str) -> Path:
-    """The file, before anything of it is read. Raises ``ValueError`` as ``inside``, and for one that is too large."""
+    """The file, before anything of it is read: a pipe has no end.
+
+    Raises ``Refused`` as ``inside``, and for one that is no file or too large.
+    """
     path = inside(folder, file)
     most = {".csv": csv_table.MOST_BYTES, ".npz": npz_table.MOST_FILE}.get(path.suffix.lower())
-    if not path.is_file() or most is None:
-        raise ValueError(f"{file!r:.60} is no table; allowed: a .csv or .npz file")
+    if most is None:
+        raise Refused(f"{file!r:.60} is no table; allowed: a .csv or .npz file")
+    if not path.is_file():
+        raise Refused(f"{file!r:.60} is no table but a folder, a pipe or a device; allowed: a .csv or .npz file")
     if (size := path.stat().st_size) > most:
-        raise ValueError(f"{path.name:.60} has {size / 2**20:.0f} MB; allowed: {most // 2**20} MB")
+        raise Refused(f"{path.name:.60} has {size / 2**20:.0f} MB; allowed: {most // 2**20} MB")
     return path
 
 
@@ -64,14 +69,14 @@ def from_csv(path: Path, target: str, test_share: float) -> Parts:
     else:
         train, test = np.flatnonzero(~read.testing).tolist(), np.flatnonzero(read.testing).tolist()
         if not train or not test:
-            raise ValueError(f"{path.name:.60}: the column split says {'test' if test else 'train'} in every row")
+            raise Refused(f"{path.name:.60}: the column split says {'test' if test else 'train'} in every row")
     return read.x[train], read.y[train], read.x[test], read.y[test], read.classes
 
 
 def from_npz(path: Path, target: str, test_share: float) -> Parts:
     """The two splits of a NumPy archive."""
     if target:
-        raise ValueError(f"target = {target!r:.40} names a column of a CSV file; in {path.name:.60} the target is y")
+        raise Refused(f"target = {target!r:.40} names a column of a CSV file; in {path.name:.60} the target is y")
     arrays = read_npz(path)
     if "x" in arrays:
         y, classes = to_classes(arrays["y"], f"{path.name:.60}: y")
@@ -79,7 +84,7 @@ def from_npz(path: Path, target: str, test_share: float) -> Parts:
         return arrays["x"][train], y[train], arrays["x"][test], y[test], classes
     train_y, test_y = arrays["train_y"], arrays["test_y"]
     if (train_y.dtype.kind == "U") != (test_y.dtype.kind == "U"):
-        raise ValueError(f"{path.name:.60}: train_y is {train_y.dtype} and test_y is {test_y.dtype}; use one type")
+        raise Refused(f"{path.name:.60}: train_y is {train_y.dtype} and test_y is {test_y.dtype}; use one type")
     y, classes = to_classes(np.concatenate((train_y, test_y)), f"{path.name:.60}: the target")
     return arrays["train_x"], y[: len(train_y)], arrays["test_x"], y[len(train_y) :], classes
 
@@ -113,5 +118,5 @@ def to_floats(x: np.ndarray, path: Path) -> torch.Tensor:
     with np.errstate(all="ignore"):
         floats = np.ascontiguousarray(x, dtype=np.float32)
     if not np.isfinite(floats).all():
-        raise ValueError(f"{path.name:.60}: some numbers are too large for single precision; rescale that column")
+        raise Refused(f"{path.name:.60}: some numbers are too large for single precision; rescale that column")
     return torch.from_numpy(floats)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from workbench import Block, Initializer
+from workbench import Block, Initializer, Refused
 
 from .looking import look, rescale
 
@@ -21,16 +21,17 @@ def finish(network: nn.Module, inputs: Tensor) -> None:
     """Set the last layer of the network and of every residual branch to 0, and shrink the others of a branch.
 
     A branch of m weight layers in a network with L branches: its last layer becomes 0, the others are multiplied by
-    L^(-1/(2m - 2)). A branch of one layer is just 0. Of the paper's three rules these are the first two; the third,
-    a learnt scalar multiplier in every branch and learnt scalar biases around its layers, is left out.
+    L^(-1/(2m - 2)). A branch of one layer is just 0. Of the paper's three rules these are the first two. Of the third,
+    the learnt multiplier in every branch is the remedy ``rezero`` with start = 1, and the learnt scalar biases are
+    left to the layers' own, one for each unit.
 
-    Raises ``ValueError`` when the network adds nothing anywhere, and when a branch that becomes 0 ends in an
+    Raises ``Refused`` when the network adds nothing anywhere, and when a branch that becomes 0 ends in an
     activation that is flat at 0 (ReLU): its weights would never get a gradient.
     """
     weights = [layer.module for layer in network.weight_layers]
     found = branches(network, inputs, weights)
     if not found:
-        raise ValueError(
+        raise Refused(
             "this network adds nothing to what a branch is given, and Fixup scales residual branches; add the remedy "
             "residual between layers of equal width, or choose a model with shortcuts"
         )
@@ -41,9 +42,9 @@ def finish(network: nn.Module, inputs: Tensor) -> None:
         rescale(module, 0.0)
     for block in network.blocks:
         if (block.skip or block.residual) and any(scale.numel() and not scale.any() for scale in scales(block)):
-            raise ValueError(
+            raise Refused(
                 "a branch is multiplied by 0 at the start already (rezero), and Fixup makes its last layer 0, too: "
-                "neither would ever get a gradient; use one of them"
+                "neither would ever get a gradient; start rezero at 1, as in the paper, or use one of them"
             )
 
 
@@ -97,14 +98,14 @@ def adding(network: nn.Module, inputs: Tensor) -> set[int]:
 
 
 def refuse_flat(activation: nn.Module | None, number: int) -> None:
-    """Raise ``ValueError`` when an activation has the slope 0 at 0, where a branch of zeros would stay for ever."""
+    """Raise ``Refused`` when an activation has the slope 0 at 0, where a branch of zeros would stay for ever."""
     if activation is None:
         return
     with torch.enable_grad():
         z = torch.zeros(1, requires_grad=True)
         [slope] = torch.autograd.grad(activation(z).sum(), z)
     if slope.item() == 0:
-        raise ValueError(
+        raise Refused(
             f"the residual branch of block {number} ends in {type(activation).__name__}, whose slope at 0 is 0: once "
             "Fixup has set the branch to 0 it would never move; take an activation with a slope there (leaky_relu, "
             "gelu, tanh), or a model whose shortcuts end before the activation"
@@ -116,7 +117,8 @@ fixup = Initializer(
     fill,
     finish=finish,
     title="Fixup",
-    summary="Every residual branch begins as 0; the more branches there are, the smaller the other weights in them.",
+    summary="Every residual branch begins as 0; the more branches there are, the smaller the other weights in them. "
+    "Weights only: the paper's learnt multipliers are the remedy rezero with start = 1.",
     equation=r"W \leftarrow L^{-\frac{1}{2m - 2}}\, W,\quad W_{\text{last of a branch}} = W_{\text{last}} = 0",
     reference="Zhang, Dauphin, Ma 2019, arXiv:1901.09321",
 )

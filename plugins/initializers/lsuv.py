@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from workbench import Initializer, Param
+from workbench import Initializer, Param, Refused
 
 from .looking import look, rescale
 
@@ -20,7 +20,7 @@ def finish(network: nn.Module, inputs: Tensor, tolerance: float, iterations: int
 
     The variance is taken over all numbers that the layer puts out, before batch norm and activation. Running
     means, variances and the random state are left as they were. The paper stops silently after ``iterations``;
-    this raises ``ValueError``, as it does for a layer whose output does not vary, which no scale can mend.
+    this raises ``Refused``, as it does for a layer whose output does not vary, which no scale can mend.
     """
     layers, found = network.weight_layers, {}
     for number, layer in enumerate(layers):
@@ -33,7 +33,7 @@ def finish(network: nn.Module, inputs: Tensor, tolerance: float, iterations: int
             if abs(variance - 1) < tolerance:
                 break
             if not 0 < variance < math.inf:
-                raise ValueError(
+                raise Refused(
                     f"the output of {layer.name} has variance {variance:g} on the first batch, and no scale of its "
                     "weights makes that 1; look at what it is given: the data, or an activation that is dead there"
                 )
@@ -43,7 +43,7 @@ def finish(network: nn.Module, inputs: Tensor, tolerance: float, iterations: int
             rescale(layer.module, variance ** (-0.25 if jumps else -0.5))
             found = variances(network, pair, inputs)
         if not abs((variance := found[layer.name]) - 1) < tolerance:
-            raise ValueError(
+            raise Refused(
                 f"the output of {layer.name} still has variance {variance:g} after {iterations} rescalings; allow more "
                 f"iterations or a tolerance above {abs(variance - 1):.2g}, or leave out what standardises its weights"
             )
@@ -52,7 +52,7 @@ def finish(network: nn.Module, inputs: Tensor, tolerance: float, iterations: int
 def variances(network: nn.Module, layers, inputs: Tensor) -> dict[str, float]:
     """By name, the variance of all that weight layers put out, each time they are used, when ``inputs`` pass through.
 
-    Raises ``ValueError`` for a layer that is not used.
+    Raises ``Refused`` for a layer that is not used.
     """
     outputs: dict[str, list[Tensor]] = {layer.name: [] for layer in layers}
     handles = [
@@ -67,7 +67,7 @@ def variances(network: nn.Module, layers, inputs: Tensor) -> dict[str, float]:
         for handle in handles:
             handle.remove()
     if idle := [name for name, seen in outputs.items() if not seen]:
-        raise ValueError(f"{idle[0]} takes no part in the forward pass, so its output has no variance")
+        raise Refused(f"{idle[0]} takes no part in the forward pass, so its output has no variance")
     return {name: torch.cat(seen).double().var(correction=0).item() for name, seen in outputs.items()}
 
 

@@ -2,13 +2,13 @@
 
 from torch import Tensor, nn
 
-from workbench import Initializer, Param
+from workbench import Initializer, Param, Refused
 
 
 def fill(weight: Tensor, low: float, high: float) -> None:
-    """Fill with independent draws from [low, high); raises ``ValueError`` when low lies above high."""
+    """Fill with independent draws from [low, high); raises ``Refused`` when low lies above high."""
     if low > high:
-        raise ValueError(f"low = {low:g} must not lie above high = {high:g}")
+        raise Refused(f"low = {low:g} must not lie above high = {high:g}")
     nn.init.uniform_(weight, low, high)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from workbench import Refused
+
 MOST_STEPS = 1024  # every step is kept in memory for the way back
 
 
@@ -22,12 +24,12 @@ def steps_of(model: str, shape: Sequence[int], reads: str) -> tuple[int, int]:
     elif len(shape) in (1, 2):
         steps, numbers = (*shape, 1)[:2]
     else:
-        raise ValueError(
+        raise Refused(
             f"{model} reads pictures, sequences (steps, features) and vectors; one input has the shape {tuple(shape)}"
         )
     if steps > MOST_STEPS:
         hint = "; read it by rows" if len(shape) == 3 and reads == "pixels" else ""
-        raise ValueError(f"{model} would read {steps} steps, and {MOST_STEPS} are allowed{hint}")
+        raise Refused(f"{model} would read {steps} steps, and {MOST_STEPS} are allowed{hint}")
     return steps, numbers
 
 

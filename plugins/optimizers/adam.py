@@ -25,5 +25,5 @@ adam = Optimizer(
     summary="A running mean of the gradient over the root of that of its square: steps of about the learning rate.",
     equation=r"m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t, \quad v_t = \beta_2 v_{t-1} + (1 - \beta_2) g_t^2, \quad "
     r"\theta_t = \theta_{t-1} - \eta\, \frac{m_t / (1 - \beta_1^t)}{\sqrt{v_t / (1 - \beta_2^t)} + \epsilon}",
-    reference="Kingma and Ba 2015, arXiv:1412.6980; amsgrad: Reddi, Kale and Kumar 2018, arXiv:1904.09237",
+    reference="Kingma and Ba 2014, arXiv:1412.6980; amsgrad: Reddi, Kale and Kumar 2019, arXiv:1904.09237",
 )

@@ -24,5 +24,5 @@ adamax = Optimizer(
     equation=r"m_t = \beta_1 m_{t-1} + (1 - \beta_1) g_t, \quad "
     r"u_t = \max(\beta_2 u_{t-1},\, |g_t| + \epsilon), \quad "
     r"\theta_t = \theta_{t-1} - \frac{\eta}{1 - \beta_1^t}\, \frac{m_t}{u_t}",
-    reference="Kingma and Ba 2015, arXiv:1412.6980",
+    reference="Kingma and Ba 2014, arXiv:1412.6980",
 )

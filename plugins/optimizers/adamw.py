@@ -30,5 +30,5 @@ adamw = Optimizer(
     equation=r"\theta_t = (1 - \eta \lambda)\, \theta_{t-1} - "
     r"\eta\, \frac{m_t / (1 - \beta_1^t)}{\sqrt{v_t / (1 - \beta_2^t)} + \epsilon}, "
     r"\quad m_t, v_t \text{ as in Adam}",
-    reference="Loshchilov and Hutter 2019, arXiv:1711.05101",
+    reference="Loshchilov and Hutter 2017, arXiv:1711.05101",
 )

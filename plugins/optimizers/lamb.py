@@ -61,5 +61,5 @@ lamb = Optimizer(
     equation=r"r_t = \frac{m_t / (1 - \beta_1^t)}{\sqrt{v_t / (1 - \beta_2^t)} + \epsilon} + \lambda w_{t-1}, \quad "
     r"w_t = w_{t-1} - \eta\, \frac{\min(\lVert w_{t-1} \rVert, \gamma)}{\lVert r_t \rVert}\, r_t, "
     r"\quad m_t, v_t \text{ as in Adam}",
-    reference="You et al. 2020, arXiv:1904.00962",
+    reference="You et al. 2019, arXiv:1904.00962",
 )

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from workbench import Optimizer, Param
+from workbench import Optimizer, Param, Refused
 
 from .adam import betas
 from .given import evaluate, moving
@@ -26,7 +26,7 @@ class Prodigy(torch.optim.Optimizer):
         loss = evaluate(closure)
         shared = self.param_groups[0]
         if any(group["lr"] != shared["lr"] for group in self.param_groups):
-            raise ValueError("it estimates one rate for all parameters; give every group the same lr")
+            raise Refused("it estimates one rate for all parameters; give every group the same lr")
         step, d, d0 = shared["step"] + 1, shared["d"], shared["d0"]
         beta1, beta2 = shared["beta1"], shared["beta2"]
         beta3 = shared["beta3"] or math.sqrt(beta2)
@@ -86,5 +86,5 @@ prodigy = Optimizer(
     r"d_{t+1} = \max\!\left(d_t, \tfrac{r_t}{\lVert s_t \rVert_1}\right), \quad "
     r"\theta_t = \theta_{t-1} - \eta\, d_t\, \frac{m_t}{\sqrt{v_t} + d_{t+1} \epsilon}, "
     r"\quad m_t, v_t \text{ as in Adam, of } d_t g_t",
-    reference="Mishchenko and Defazio 2024, arXiv:2306.06101",
+    reference="Mishchenko and Defazio 2023, arXiv:2306.06101",
 )

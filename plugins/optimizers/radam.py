@@ -26,5 +26,5 @@ radam = Optimizer(
     r"\theta_t = \theta_{t-1} - \eta\, \frac{m_t}{1 - \beta_1^t} \cdot \begin{cases} "
     r"r_t\, \frac{\sqrt{1 - \beta_2^t}}{\sqrt{v_t} + \epsilon} & \rho_t > 5 \\ 1 & \text{else} \end{cases}, \quad "
     r"r_t = \sqrt{\frac{(\rho_t - 4)(\rho_t - 2)\, \rho_\infty}{(\rho_\infty - 4)(\rho_\infty - 2)\, \rho_t}}",
-    reference="Liu et al. 2020, arXiv:1908.03265",
+    reference="Liu et al. 2019, arXiv:1908.03265",
 )

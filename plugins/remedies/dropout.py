@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from torch import nn
 
-from workbench import Block, Param, Remedy
+from workbench import Block, Param, Refused, Remedy
 
 
 def some_stay(p):
-    """Raise ``ValueError`` for 1: no activation would stay, and what stays is divided by 1 - p."""
+    """Raise ``Refused`` for 1: no activation would stay, and what stays is divided by 1 - p."""
     if p >= 1:
-        raise ValueError(f"{p:g} drops every activation, so nothing is learned; allowed: a number from 0 to below 1")
+        raise Refused(f"{p:g} drops every activation, so nothing is learned; allowed: a number from 0 to below 1")
 
 
 class Dropout(Remedy):
@@ -34,7 +34,7 @@ class Dropout(Remedy):
     def edit_blocks(self, blocks: list[Block]) -> list[Block]:
         """Put it behind every block but the last."""
         if len(blocks) < 2:
-            raise ValueError("without a hidden layer there are no activations to drop; take a deeper model")
+            raise Refused("without a hidden layer there are no activations to drop; take a deeper model")
         for block in blocks[:-1]:
             block.after.append(nn.Dropout(self.p))
         return blocks

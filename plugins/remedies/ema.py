@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from workbench import Clock, Param, Remedy, needs_closure
+from workbench import Clock, Param, Remedy
 
 from .wrapper import Wrapper
 
@@ -40,8 +40,7 @@ class EMA(Remedy):
 
     def wrap_optimizer(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
         """Give it the two modes; ``TypeError`` for one that keeps two sets of weights already."""
-        kind = AveragesAsking if needs_closure(optimizer) else Averages
-        self.averages = kind(optimizer, running(getattr(self, "network", None)))
+        self.averages = Averages(optimizer, running(getattr(self, "network", None)))
         return self.averages
 
     def after_step(self, parameters: Sequence[Tensor], clock: Clock) -> None:
@@ -83,10 +82,6 @@ class Averages(Wrapper):
         for group in self.param_groups:
             group["ema_step"] = 0
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
-        """The inner optimizer's step."""
-        return self.inner.step() if closure is None else self.inner.step(closure)
-
     @torch.no_grad()
     def take_in(self, decay: float) -> None:
         """Move every average toward where its tensor is now."""
@@ -123,11 +118,3 @@ class Averages(Wrapper):
         for place, weights in self.kept or ():
             place.copy_(weights)
         self.kept = None
-
-
-class AveragesAsking(Averages):
-    """The same around an optimizer that evaluates the loss itself, so whoever calls ``step`` has to say how."""
-
-    def step(self, closure: Callable[[], Any]) -> Any:  # type: ignore[override]
-        """The inner optimizer's step with the closure."""
-        return super().step(closure)

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from workbench import Block, Param, Remedy
+from workbench import Block, Param, Refused, Remedy
 
 
 class Freeze(Remedy):
@@ -25,13 +25,13 @@ class Freeze(Remedy):
     layers: int
 
     def after_init(self, network: nn.Module, inputs: Tensor) -> None:
-        """Freeze ``blocks[:layers]``; raises ``ValueError`` when that is none, or leaves nothing to train."""
+        """Freeze ``blocks[:layers]``; raises ``Refused`` when that is none, or leaves nothing to train."""
         blocks: list[Block] = network.blocks  # type: ignore[assignment]
         frozen = blocks[: self.layers]
         if len(frozen) == len(blocks):
-            raise ValueError(f"layers = {self.layers} freezes all {len(blocks)} layers and leaves nothing to train")
+            raise Refused(f"layers = {self.layers} freezes all {len(blocks)} layers and leaves nothing to train")
         if self.layers and not frozen:
-            raise ValueError(f"layers = {self.layers} freezes nothing: the network has {len(blocks)} layers")
+            raise Refused(f"layers = {self.layers} freezes nothing: the network has {len(blocks)} layers")
         for block in frozen:
             for part in block.modules():
                 for module in part.modules():

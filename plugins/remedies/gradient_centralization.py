@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from workbench import Clock, Remedy
+from workbench import Clock, Refused, Remedy
 
 
 class GradientCentralization(Remedy):
@@ -19,9 +19,9 @@ class GradientCentralization(Remedy):
     reference = "Yong, Huang, Hua, Zhang 2020, arXiv:2004.01461"
 
     def after_init(self, network: nn.Module, inputs: Tensor) -> None:
-        """``ValueError`` for a layer whose units have one input: there the gradient would always be 0."""
+        """``Refused`` for a layer whose units have one input: there the gradient would always be 0."""
         if any(p.dim() > 1 and p[0].numel() == 1 for p in network.parameters()):
-            raise ValueError("a layer whose units have one input each would get no gradient at all; take another model")
+            raise Refused("a layer whose units have one input each would get no gradient at all; take another model")
 
     @torch.no_grad()
     def before_step(self, parameters: Sequence[Tensor], clock: Clock) -> None:

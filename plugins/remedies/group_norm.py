@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from workbench import Param
+from workbench import Param, Refused
 
 from .norm import Norm, others
 
@@ -32,9 +32,9 @@ class GroupNorm(Norm):
     eps: float
 
     def norm(self, count: int, axes: int) -> nn.Module:
-        """``ValueError`` where the groups would be unequal, or of one unit without places: that is always 0."""
+        """``Refused`` where the groups would be unequal, or of one unit without places: that is always 0."""
         fit = [n for n in range(1, count + 1) if count % n == 0 and (axes or n < count)]
         if self.groups not in fit:
             allowed = f"allowed: {', '.join(map(str, fit))}" if fit else "it has to have more units"
-            raise ValueError(f"groups = {self.groups} does not fit a layer of {count} units; {allowed}")
+            raise Refused(f"groups = {self.groups} does not fit a layer of {count} units; {allowed}")
         return nn.GroupNorm(self.groups, count, eps=self.eps)

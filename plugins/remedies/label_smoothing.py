@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from workbench import Param, Remedy
+from workbench import Param, Refused, Remedy
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -32,9 +32,9 @@ class LabelSmoothing(Remedy):
         """The mean of the loss over such targets; one that another remedy has changed is asked for every class."""
 
         def smoothed(logits: Tensor, targets: Tensor) -> Tensor:
-            """``ValueError`` unless the targets are class numbers (batch,)."""
+            """``Refused`` unless the targets are class numbers (batch,)."""
             if targets.is_floating_point():
-                raise ValueError("the targets are numbers, not classes, so there is nothing to smooth; leave it out")
+                raise Refused("the targets are numbers, not classes, so there is nothing to smooth; leave it out")
             if loss is functional.cross_entropy:
                 return functional.cross_entropy(logits, targets, label_smoothing=self.smoothing)
             each = [loss(logits, torch.full_like(targets, k)) for k in range(logits.shape[1])]

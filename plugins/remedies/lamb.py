@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
-from workbench import Param, Remedy
+from workbench import Param
 
-from .local_rates import SCALED
+from .local_rates import SCALED, Layerwise
 from .wrapper import Wrapper, innermost
 
 
-class LAMB(Remedy):
+class LAMB(Layerwise):
     """Scale each tensor's step to the learning rate times the length of its weights.
 
     Around AdamW it is the optimizer ``lamb``. Weights longer than ``max_norm`` count as that. A tensor at 0 (a bias)
@@ -40,11 +40,6 @@ class LAMB(Remedy):
         """Refuse, with ``TypeError``, an optimizer without a rate or with modes, or one that evaluates as it likes."""
         return innermost(optimizer, lambda inner: ScaledSteps(inner, self.max_norm))
 
-    @classmethod
-    def needs_network(cls) -> bool:
-        """A point of a surface has no layers, and how far it is from 0 says nothing."""
-        return True
-
 
 class ScaledSteps(Wrapper):
     """Take the inner optimizer's step, then change its length tensor by tensor."""
@@ -59,8 +54,7 @@ class ScaledSteps(Wrapper):
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
         """One step; a tensor that is 0, or did not move, is left as the inner optimizer has it."""
         before = [(p, p.clone(), group) for group in self.param_groups for p in group["params"] if p.grad is not None]
-        with torch.enable_grad():
-            loss = self.inner.step() if closure is None else self.inner.step(closure)
+        loss = super().step(closure)
         for p, place, group in before:
             step = p - place
             weights = torch.linalg.vector_norm(place).clamp(max=self.max_norm)

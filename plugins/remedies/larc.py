@@ -7,13 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workbench import Remedy
-
-from .local_rates import DECAY, SCALED, TRUST, LocalRates
+from .local_rates import DECAY, SCALED, TRUST, Layerwise, LocalRates
 from .wrapper import innermost
 
 
-class LARC(Remedy):
+class LARC(Layerwise):
     """Shorten each layer's gradient where the step would be more than a fixed share of its weights' length.
 
     LARS with its local rate cut off at the optimizer's own; NVIDIA's apex calls it so. A layer is one tensor of
@@ -36,11 +34,6 @@ class LARC(Remedy):
     def wrap_optimizer(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
         """Refuse, with ``TypeError``, an optimizer without a rate, or one that evaluates as often as it likes."""
         return innermost(optimizer, lambda inner: ClippedRates(inner, self.trust_coefficient, self.weight_decay))
-
-    @classmethod
-    def needs_network(cls) -> bool:
-        """A point of a surface has no layers, and how far it is from 0 says nothing."""
-        return True
 
 
 class ClippedRates(LocalRates):

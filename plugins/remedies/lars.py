@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from workbench import Remedy
-
-from .local_rates import DECAY, SCALED, TRUST, LocalRates
+from .local_rates import DECAY, SCALED, TRUST, Layerwise, LocalRates
 from .wrapper import innermost
 
 
-class LARS(Remedy):
+class LARS(Layerwise):
     """Scale each layer's gradient to a fixed share of its weights' length, however large or small it is.
 
     A layer is one tensor of weights; biases and norms are left alone. Around SGD with momentum it is the optimizer
@@ -36,8 +34,3 @@ class LARS(Remedy):
     def wrap_optimizer(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
         """Refuse, with ``TypeError``, an optimizer that evaluates the loss as often as it likes."""
         return innermost(optimizer, lambda inner: LocalRates(inner, self.trust_coefficient, self.weight_decay))
-
-    @classmethod
-    def needs_network(cls) -> bool:
-        """A point of a surface has no layers, and how far it is from 0 says nothing."""
-        return True

@@ -31,7 +31,7 @@ class LayerScale(Remedy):
     start: float
 
     def edit_blocks(self, blocks: list[Block]) -> list[Block]:
-        """Put the numbers at the head of every branch; ``ValueError`` where no block has room for a shortcut."""
+        """Put the numbers at the head of every branch; ``Refused`` where no block has room for a shortcut."""
         for block in with_shortcut(blocks):
             block.branch.insert(0, TimesEach(*units(block.layer), self.start))
         return blocks

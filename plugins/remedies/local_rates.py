@@ -1,4 +1,4 @@
-"""What LARS and LARC have in common: a rate for each tensor of weights."""
+"""What LARS, LARC and LAMB have in common: each layer's weights say how far it moves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from workbench import Param
+from workbench import Param, Remedy
 
 from .wrapper import Wrapper
 
@@ -21,6 +21,15 @@ DECAY = Param(
     help="strength of the L2 penalty, scaled with the gradient; the optimizer's own decay is not",
 )  # fmt: skip
 SCALED = ("lars", "larc", "lamb")  # each decides alone how far a layer moves
+
+
+class Layerwise(Remedy):
+    """A remedy that measures a step by the weights of its layer."""
+
+    @classmethod
+    def needs_network(cls) -> bool:
+        """A point of a surface has no layers, and how far it is from 0 says nothing."""
+        return True
 
 
 class LocalRates(Wrapper):

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from workbench import Param, Remedy, needs_closure
+from workbench import Param, Remedy
 
 from .wrapper import Wrapper
 
@@ -21,7 +21,7 @@ class Lookahead(Remedy):
         r"\phi \leftarrow \phi + \alpha (\theta - \phi), \quad \theta \leftarrow \phi \quad "
         r"\text{every } k \text{ steps}, \quad \phi_0 = \theta_0"
     )
-    reference = "Zhang, Lucas, Hinton and Ba 2019, arXiv:1907.08610"
+    reference = "Zhang, Lucas, Hinton, Ba 2019, arXiv:1907.08610"
     params = (
         Param("k", 5, low=1, high=1_000_000, help="steps of the optimizer between two slow ones", search=(2, 20)),
         Param("alpha", 0.5, low=0.0, high=1.0, help="how much of the way is kept", search=(0.2, 0.9)),
@@ -31,8 +31,7 @@ class Lookahead(Remedy):
 
     def wrap_optimizer(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
         """Put the slow weights around it."""
-        kind = SlowWeightsAsking if needs_closure(optimizer) else SlowWeights
-        return kind(optimizer, self.k, self.alpha)
+        return SlowWeights(optimizer, self.k, self.alpha)
 
 
 class SlowWeights(Wrapper):
@@ -48,8 +47,7 @@ class SlowWeights(Wrapper):
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
         """One step of the inner optimizer, and every k-th time one of the slow weights."""
         first = [(p, p.clone()) for p in self.moving() if "slow" not in self.state[p]]
-        with torch.enable_grad():
-            loss = self.inner.step() if closure is None else self.inner.step(closure)
+        loss = super().step(closure)
         for p, place in first:  # not before its step: many take an empty state for a first step
             self.state[p]["slow"] = place
         for group in self.param_groups:
@@ -59,11 +57,3 @@ class SlowWeights(Wrapper):
                     if "slow" in self.state[p]:
                         p.copy_(self.state[p]["slow"].lerp_(p, self.alpha))
         return loss
-
-
-class SlowWeightsAsking(SlowWeights):
-    """The same around an optimizer that evaluates the loss itself, so whoever calls ``step`` has to say how."""
-
-    def step(self, closure: Callable[[], Any]) -> Any:  # type: ignore[override]
-        """One step of the inner optimizer with the closure."""
-        return super().step(closure)

@@ -14,8 +14,8 @@ from workbench import Clock, Param, Remedy
 class LossScaling(Remedy):
     """Multiply every gradient by a constant on its way back and divide it out before the step, against underflow.
 
-    Numbers below 1e-45 are 0 in single precision. The recorded loss is the unscaled one; the recorded gradients,
-    signals and curvatures are the scaled ones. The scale is static: where it makes a gradient infinite, the run
+    Numbers below 1e-45 are 0 in single precision. The recorded loss and curvature are the unscaled ones; the recorded
+    gradients and signals are the scaled ones. The scale is static: where it makes a gradient infinite, the run
     diverges. In the list of remedies it stands before those that look at the size of the gradient (``clip_norm``,
     ``agc``, ``gradient_noise``). Adam and other optimizers that divide by the gradient's size need no division: without
     it their squares live longer, which underflow where the gradient is below 1e-22.
@@ -53,7 +53,7 @@ class LossScaling(Remedy):
 
 
 class Scaled(torch.autograd.Function):
-    """The identity, whose gradient is multiplied."""
+    """The identity, whose gradient is multiplied, unless that gradient is to be differentiated again (curvature)."""
 
     @staticmethod
     def forward(ctx: Any, value: Tensor, scale: float) -> Tensor:
@@ -63,5 +63,5 @@ class Scaled(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
-        """``scale`` times the gradient."""
-        return slope * ctx.scale, None
+        """``scale`` times the gradient. With ``create_graph``, torch has gradients on while it comes here."""
+        return slope if torch.is_grad_enabled() else slope * ctx.scale, None

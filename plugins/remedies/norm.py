@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from workbench import Block, Remedy
+from workbench import Block, Refused, Remedy
 
 from .units import units
 
@@ -23,16 +23,16 @@ class Norm(Remedy):
     def edit_blocks(self, blocks: list[Block]) -> list[Block]:
         """Put one behind every weight layer that has an activation, so not behind the last.
 
-        ``ValueError`` for a model that normalises there already or has no such place, ``TypeError`` for layers of
+        ``Refused`` for a model that normalises there already or has no such place, ``TypeError`` for layers of
         unknown width.
         """
         for block in blocks:
             for module in block.norm:
                 if isinstance(module, KNOWN):
-                    raise ValueError(f"the model has a {type(module).__name__} there already; leave one of them out")
+                    raise Refused(f"the model has a {type(module).__name__} there already; leave one of them out")
         places = [block for block in blocks if block.activation is not None]
         if not places:
-            raise ValueError("no layer of the model has an activation behind it, so there is no place for a norm")
+            raise Refused("no layer of the model has an activation behind it, so there is no place for a norm")
         for block in places:
             block.norm.append(self.norm(*units(block.layer)))
         return blocks

@@ -8,7 +8,10 @@ from .shortcuts import mark_residual
 
 
 class Residual(Remedy):
-    """Add the input of a block to its output, wherever both have the same shape."""
+    """Add the input of a block to its output, wherever both have the same shape.
+
+    A block that begins by flattening a picture, or that ends in a pool, is none of these.
+    """
 
     name = "residual"
     title = "Residual connections"
@@ -16,6 +19,6 @@ class Residual(Remedy):
     reference = "He, Zhang, Ren, Sun 2015, arXiv:1512.03385"
 
     def edit_blocks(self, blocks: list[Block]) -> list[Block]:
-        """Mark every block but the last; ``ValueError`` for a model with shortcuts of its own, or without room."""
+        """Mark every block but the last; ``Refused`` for a model with shortcuts of its own, or without room."""
         mark_residual(blocks)
         return blocks

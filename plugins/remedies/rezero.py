@@ -26,7 +26,7 @@ class ReZero(Remedy):
     start: float
 
     def edit_blocks(self, blocks: list[Block]) -> list[Block]:
-        """Put the number at the head of every branch; ``ValueError`` where no block has room for a shortcut."""
+        """Put the number at the head of every branch; ``Refused`` where no block has room for a shortcut."""
         for block in with_shortcut(blocks):
             block.branch.insert(0, Times(self.start))
         return blocks

@@ -25,7 +25,7 @@ class SAM(Remedy):
         r"g \leftarrow g(\theta + \epsilon); \quad "
         r"\text{adaptive: } \epsilon = \rho\, \frac{\theta^2 g(\theta)}{\lVert \theta\, g(\theta) \rVert}"
     )
-    reference = "Foret et al. 2021, arXiv:2010.01412; adaptive: Kwon et al. 2021, arXiv:2102.11600"
+    reference = "Foret et al. 2020, arXiv:2010.01412; adaptive: Kwon et al. 2021, arXiv:2102.11600"
     params = (
         Param("rho", 0.05, low=0.0, high=1e3, scale="log", help="how far away it looks", search=(0.005, 2.0)),
         Param("adaptive", False, help="look farther along large weights (ASAM); rho is then about ten times larger"),

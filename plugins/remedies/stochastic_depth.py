@@ -31,7 +31,7 @@ class StochasticDepth(Remedy):
     mode: str
 
     def edit_blocks(self, blocks: list[Block]) -> list[Block]:
-        """Put it at the end of every branch; ``ValueError`` where no block has room for a shortcut."""
+        """Put it at the end of every branch; ``Refused`` where no block has room for a shortcut."""
         from torchvision.ops import StochasticDepth as LeftOut  # takes a second to import
 
         around = with_shortcut(blocks)

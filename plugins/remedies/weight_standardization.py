@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from workbench import Block, Param, Remedy
+from workbench import Block, Param, Refused, Remedy
 
 
 class WeightStandardization(Remedy):
@@ -33,9 +33,9 @@ class WeightStandardization(Remedy):
     eps: float
 
     def edit_blocks(self, blocks: list[Block]) -> list[Block]:
-        """Change every Linear and Conv of all blocks but the last; ``ValueError`` for units with one input."""
+        """Change every Linear and Conv of all blocks but the last; ``Refused`` for units with one input."""
         if len(blocks) < 2:
-            raise ValueError("without a hidden layer there are no weights to standardise; take a deeper model")
+            raise Refused("without a hidden layer there are no weights to standardise; take a deeper model")
         for block in blocks[:-1]:
             for part in block.modules():
                 for module in part.modules():
@@ -46,7 +46,7 @@ class WeightStandardization(Remedy):
     def change(self, layer: nn.Module) -> None:
         """Turn a layer into its subclass: its weight stays the parameter, under the same name."""
         if layer.weight[0].numel() < 2:
-            raise ValueError("a layer whose units have one input each has no variance to divide by; take another model")
+            raise Refused("a layer whose units have one input each has no variance to divide by; take another model")
         layer.__class__ = STANDARDIZED[type(layer)]
         layer.eps, layer.scaled = self.eps, self.scaled
 

@@ -21,6 +21,17 @@ class Wrapper(torch.optim.Optimizer):
 
     def __init__(self, inner: torch.optim.Optimizer) -> None:
         self.__setstate__({"inner": inner})  # torch's hooks, as after unpickling; no groups of its own
+        if needs_closure(inner):
+            self.step = self.ask  # type: ignore[method-assign]
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+        """The inner optimizer's step."""
+        with torch.enable_grad():
+            return self.inner.step() if closure is None else self.inner.step(closure)
+
+    def ask(self, closure: Callable[[], Any]) -> Any:
+        """``step`` around an optimizer that evaluates the loss itself, so whoever calls it has to say how."""
+        return type(self).step(self, closure)
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self)

@@ -2,18 +2,18 @@
 
 from functools import lru_cache
 
-from workbench import Clock, Param, Schedule
+from workbench import Clock, Param, Refused, Schedule
 
 
 @lru_cache
 def times(milestones: str) -> tuple[float, ...]:
-    """Read ``"10, 20"``; raises ``ValueError`` unless these are increasing numbers above 0."""
+    """Read ``"10, 20"``; raises ``Refused`` unless these are increasing numbers above 0."""
     try:
         found = tuple(float(part) for part in milestones.split(","))
     except ValueError:
         found = ()
     if not found or not all(early < late < float("inf") for early, late in zip((0.0, *found), found, strict=False)):
-        raise ValueError(f"{milestones!r:.80} is not allowed; allowed: increasing times above 0, like 10, 20")
+        raise Refused(f"{milestones!r:.80} is not allowed; allowed: increasing times above 0, like 10, 20")
     return found
 
 

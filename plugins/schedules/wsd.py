@@ -35,7 +35,7 @@ wsd = Schedule(
     ],
     title="WSD (warm-up, stable, decay)",
     summary="The learning rate rises, stays, and falls only at the very end, so a run can be prolonged before that.",
-    equation=r"\eta_t = \eta \begin{cases} t / W & t < W \\ 1 & W \le t < D \\ "
-    r"\gamma^{(t - D)/(T - D)} & D \le t \end{cases}",
+    equation=r"\eta_t = \eta \begin{cases} (t + 1) / W & t + 1 < W \\ 1 & W - 1 \le t \le D \\ "
+    r"\gamma^{(t - D)/(T - D)} & D < t \end{cases}",
     reference="Hu et al. 2024, arXiv:2404.06395; Hägele et al. 2024, arXiv:2405.18392 (shapes)",
 )

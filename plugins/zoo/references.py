@@ -36,7 +36,7 @@ LISTED_AS = {
 
 # What the list lacks, and where it links another paper.
 RIGHT = {
-    "AdaMax": "Kingma and Ba 2015, arXiv:1412.6980",
+    "AdaMax": "Kingma and Ba 2014, arXiv:1412.6980",
     "LARS": "You, Gitman and Ginsburg 2017, arXiv:1708.03888",
     "SGDSaI": "arXiv:2412.11768",
 }

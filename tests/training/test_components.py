@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from workbench import registry
+from workbench.components import KINDS
 from workbench.errors import WorkbenchError
 
 
@@ -59,7 +61,7 @@ def test_orthogonal_rows_are_orthogonal_and_gain_long():
 
 def test_uniform_with_crossed_bounds_names_the_plugin(bench):
     base = {"initializer": {"use": "uniform", "low": 1.0, "high": 0.0}}
-    with pytest.raises(WorkbenchError, match="plugin 'initializers' failed: ValueError: low = 1 must not lie above"):
+    with pytest.raises(WorkbenchError, match="initializer 'uniform': low = 1 must not lie above"):
         bench.train({"epochs": 0}, base)
 
 
@@ -146,3 +148,13 @@ def test_a_truncated_file_of_mnist_is_called_damaged(tmp_path):
         (raw / f"{name}-ubyte").write_bytes(b"\x00\x00\x08\x03" + b"\x00\x00\x00\x05" * 3 + b"\x01\x02")
     with pytest.raises(WorkbenchError, match=r"damaged: delete that folder"):
         registry.current().make("dataset", {"use": "mnist"}, tmp_path)
+
+
+def test_a_year_beside_an_arxiv_number_is_that_numbers():
+    known = registry.current()
+    named = [(name, known.get(kind, name).reference) for kind in KINDS if kind != "page" for name in known.names(kind)]
+    found = [
+        (name, *pair) for name, text in named for pair in re.findall(r"(\d{4}), arXiv:(\d\d)\d\d\.\d{4,5}\b", text)
+    ]
+    assert len(found) > 50
+    assert [(name, year) for name, year, number in found if year != f"20{number}"] == []

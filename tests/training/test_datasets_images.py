@@ -215,6 +215,7 @@ def test_other_formats_are_not_tried_whatever_a_file_is_called(pets: Path) -> No
         (["pets/1.png"], r"pets holds 0 folders \(none\)"),
         (["pets/cats/1.png", "pets/cats/2.png", "pets/dogs/"], "the class 'dogs' in pets has no picture"),
         (["pets/cats/1.png", "pets/cats/2.png", "pets/dogs/1.png"], "the class 'dogs' has only 1 of the 2 samples"),
+        (["pets/cats/1.png", "pets/do\x1b[2Jgs/1.png"], r"pets holds the class 'do\\x1b\[2Jgs', .*; rename it"),
         (["pets/train/cats/1.png", "pets/train/dogs/1.png"], "holds train, and neither val nor test beside it"),
         (
             ["pets/train/cats/1.png", "pets/train/dogs/1.png", "pets/val/cats/1.png", "pets/val/mice/1.png"],

@@ -6,6 +6,7 @@ import math
 from itertools import pairwise
 from typing import Any
 
+import pandas
 import pytest
 import torch
 from torch import Tensor, nn
@@ -356,7 +357,7 @@ def test_fixup_refuses_a_branch_that_would_stay_zero(bench):
 
 def test_fixup_refuses_a_network_without_branches(bench):
     task = {"dataset": "digits", "model": {"use": "mlp", "depth": 5, "width": 32}, "epochs": 0}
-    with pytest.raises(WorkbenchError, match="plugin 'initializers' failed: ValueError: this network adds nothing"):
+    with pytest.raises(WorkbenchError, match="initializer 'fixup': this network adds nothing"):
         bench.train(task, {"initializer": "fixup"})
     blocks = mlp(6, 5, 4)
     blocks[0].residual = True  # but six inputs cannot be added to five outputs
@@ -385,3 +386,16 @@ def test_fixup_refuses_branches_that_are_multiplied_by_nothing(bench):
     task = {"model": {"use": "residual_cnn", "depth": 7, "width": 4}, "epochs": 0}
     with pytest.raises(WorkbenchError, match="multiplied by 0 at the start already"):
         bench.train(task, {"initializer": "fixup", "remedies": ["rezero"]})
+
+
+def test_rezero_that_starts_at_1_is_the_multiplier_of_fixups_paper(bench):
+    model = {"use": "residual_cnn", "depth": 7, "width": 4}
+    task = {"dataset": "digits", "model": model, "epochs": 2, "batch_size": 32}
+    base = {"initializer": "fixup", "activation": "relu", "optimizer": {"use": "sgd", "lr": 0.5}}
+    multiplied = base | {"remedies": [{"use": "rezero", "start": 1.0}]}
+    untrained = [bench.train(task | {"epochs": 0}, given)[1].table("layers") for given in (base, multiplied)]
+    pandas.testing.assert_frame_equal(*untrained)  # a factor of 1 changes nothing
+    _, recorder = bench.train(task, multiplied)
+    factors = [tensor.item() for name, tensor in recorder.weights.items() if name.endswith("alpha")]
+    assert len(factors) == 3
+    assert min(abs(factor - 1) for factor in factors) > 1e-3, "every one of them has learnt"

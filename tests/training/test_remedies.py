@@ -122,6 +122,6 @@ def test_frozen_means_frozen(bench):
     assert not source.weights["stages.0.norm.0.running_mean"].eq(0).all()
 
 
-def test_freezing_everything_names_the_plugin(bench):
-    with pytest.raises(WorkbenchError, match=r"remedy 'freeze' of plugin 'remedies' failed: .* nothing to train"):
+def test_freezing_everything_names_the_remedy(bench):
+    with pytest.raises(WorkbenchError, match=r"remedy 'freeze': .* nothing to train"):
         bench.train({"epochs": 1}, {"remedies": [{"use": "freeze", "layers": 3}]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas
 import pytest
 import torch
 from remedying import CLOCK, remedy, same, trained
@@ -68,7 +69,7 @@ def test_a_model_that_gives_its_input_back_has_no_labels_to_smooth(bench):
     try:
         task = {"dataset": "digits", "model": "mirror", "epochs": 1}
         with pytest.raises(
-            WorkbenchError, match=r"remedy 'label_smoothing' of plugin 'remedies' failed: .*not classes"
+            WorkbenchError, match=r"remedy 'label_smoothing': .*not classes"
         ):
             bench.train(task, {"remedies": ["label_smoothing"]})
         summary, _ = bench.train(task, {"remedies": ["loss_scaling"]})
@@ -107,6 +108,17 @@ def test_where_nothing_underflows_a_training_is_the_same_to_the_last_bit(optimiz
     one, other = (run.table("curve").query("split == 'train'").reset_index(drop=True) for run in (plain, scaled))
     assert one["loss"].tolist() == other["loss"].tolist()
     assert (65536 * one["grad_norm"]).tolist() == pytest.approx(other["grad_norm"].tolist(), rel=1e-12)
+
+
+def test_the_curvature_and_the_noise_of_the_gradient_are_those_of_the_plain_loss():
+    tables = [
+        trained({"remedies": names}, {"probes": "full"}).table("layers").set_index(["step", "index"])
+        for names in ([], ["loss_scaling"])
+    ]
+    for statistic in ("hessian_eigenvalue", "noise_scale"):
+        plain, scaled = (table[table["statistic"] == statistic]["value"] for table in tables)
+        assert plain.notna().any()
+        pandas.testing.assert_series_equal(plain, scaled, check_exact=True)
 
 
 def test_a_gradient_that_underflows_on_its_way_comes_through():

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 import torch
-from remedying import mlp, remedy, same, trained
+from remedying import made, mlp, remedy, same, trained
 from torch import nn
 
 from workbench import Block
@@ -115,6 +115,44 @@ def test_a_model_without_two_layers_of_one_width_has_no_room_for_a_shortcut(name
         remedy(name).edit_blocks(mlp(5, 4, 3, 2))
     with pytest.raises(ValueError, match="no hidden layer has as many outputs as inputs"):
         remedy(name).edit_blocks([Block(nn.Sequential(nn.Linear(4, 4)), nn.Tanh()), *mlp(4, 3)])
+
+
+@pytest.mark.parametrize("name", ["residual", *ON_BRANCH])
+@pytest.mark.parametrize(
+    ("shape", "model", "added"),
+    [
+        ((64,), {"use": "mlp", "depth": 3, "width": 64}, [0, 1, 2]),
+        ((1, 8, 8), {"use": "mlp", "depth": 3, "width": 64}, [1, 2]),
+        ((64,), {"use": "autoencoder", "depth": 2, "width": 64, "code": 8}, [0, 1, 4]),
+        ((1, 8, 8), {"use": "autoencoder", "depth": 2, "width": 64, "code": 8}, [1, 4]),
+        ((3, 8, 8), {"use": "deep_cnn", "depth": 5, "width": 3}, [0, 1, 2, 4]),
+    ],
+)
+def test_what_is_done_to_branches_is_done_where_something_is_added_and_nowhere_else(name, shape, model, added):
+    """64 pixels and 64 units agree in number, and still a picture cannot be added to a row."""
+    settings = {key: value for key, value in model.items() if key != "use"}
+    blocks = remedy(name).edit_blocks(made("model", model["use"], shape, 10, nn.Tanh, **settings))
+    assert [n for n, block in enumerate(blocks) if block.branch] == (added if name in ON_BRANCH else [])
+    if name == "stochastic_depth":
+        shares = [block.branch[0].p for block in blocks if block.branch]
+        assert shares == pytest.approx([0.5 * (n + 1) / len(added) for n in range(len(added))])
+    x, found = torch.randn(2, *shape), []
+    for n, stage in enumerate(Network(blocks).eval().stages):
+        given, x = x, stage(x)
+        stage.residual = False
+        found += [] if torch.equal(stage(given), x) else [n]
+    assert found == added
+
+
+@pytest.mark.parametrize("name", ["residual", *ON_BRANCH])
+@pytest.mark.parametrize(
+    ("shape", "model"),
+    [((1, 8, 8), {"use": "mlp", "depth": 1, "width": 64}), ((6, 12, 12), {"use": "cnn"})],
+)
+def test_a_block_that_flattens_or_pools_is_no_room_for_a_shortcut(name, shape, model):
+    settings = {key: value for key, value in model.items() if key != "use"}
+    with pytest.raises(ValueError, match="no hidden layer has as many outputs as inputs"):
+        remedy(name).edit_blocks(made("model", model["use"], shape, 10, nn.Tanh, **settings))
 
 
 @pytest.mark.parametrize("scale", ["rezero", "layer_scale"])
