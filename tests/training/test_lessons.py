@@ -11,6 +11,8 @@ from workbench.experiment import Experiment, Run, read, resolve
 from workbench.records import MemoryRecorder, label
 from workbench.training.data import prepare
 from workbench.training.findings.finding import finding, transfer_finding
+from workbench.training.findings.scores import scores
+from workbench.training.findings.verdict import contrast
 
 
 def records(bench, experiment: Experiment) -> dict[str, pd.DataFrame]:
@@ -52,7 +54,11 @@ def test_transfer_ranks_as_its_text_says(bench):
     mean = found["summary"].groupby("variant").final_accuracy.mean()
     assert mean["Frozen features + new head"] < mean["From scratch"] - 0.1
     assert mean["Fine-tuning"] > mean["From scratch"]
-    assert "not distinguishable" in transfer_finding(found["summary"], found["curve"])
+    assert "not distinguishable from Fine-tuning" in transfer_finding(found["summary"], found["curve"])
+    reached = scores(found["summary"], found["curve"])
+    gain = contrast(reached.by_seed("Fine-tuning") - reached.by_seed("From scratch"))
+    assert 100 * gain.mean == pytest.approx(5.6, abs=1)
+    assert gain.mean > gain.half
 
 
 def test_a_smaller_rate_late_is_worth_what_its_text_says(bench):
