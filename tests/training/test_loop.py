@@ -388,6 +388,10 @@ def test_a_transfer_takes_all_but_a_new_head(bench):
     for name, tensor in target.weights.items():
         origin = new if name.startswith("stages.2") else source
         assert torch.equal(tensor, origin.weights[name]), name
+    foreseen = [
+        each.table("layers")["statistic"].str.startswith("theory").any().item() for each in (source, target, new)
+    ]
+    assert foreseen == [True, False, True], "what was learned is no draw of an initializer"
 
 
 def test_the_new_head_is_not_the_one_the_source_started_from(bench):

@@ -67,7 +67,7 @@ def test_features_are_taken_over_from_a_network_with_parametrized_weights():
         [Block(nn.utils.parametrizations.spectral_norm(nn.Linear(4, 4)), nn.ReLU()), Block(nn.Linear(4, 2))]
     )
     target = Network([Block(nn.Linear(4, 4), nn.ReLU()), Block(nn.Linear(4, 2))])
-    assert load_features(target, source.state_dict()) == 1
+    assert load_features(target, source.state_dict()) == {1}
     assert torch.equal(target.stages[0].layer.weight, weight_of(source.stages[0].layer))
 
 

@@ -14,6 +14,8 @@ from torch.nn.utils import parametrizations
 
 from workbench import Block
 from workbench.training.network import Network
+from workbench.training.probes import Probe
+from workbench.training.probes.gradient import Loss
 from workbench.training.probes.mean_field import Gaussian, activate
 from workbench.training.probes.theory import predict
 
@@ -212,6 +214,77 @@ def test_wide_untrained_networks_are_as_predicted(bench, base):
     assert np.mean(signals, axis=0) == pytest.approx(np.ones(6), rel=0.08)
 
 
+def test_what_samples_have_in_common_is_taken_out_by_batch_norm_again_and_again(bench):
+    """Deep residual networks with batch norm have large logits: the gradients of a batch resemble each other."""
+    task = {
+        "dataset": {"use": "gaussian", "samples": 512, "features": 256},
+        "model": {"use": "mlp", "depth": 16, "width": 256},
+        "epochs": 0,
+        "batch_size": 512,
+        "device": "cpu",
+    }
+    for activation in ("relu", "tanh"):
+        base = {"activation": activation, "initializer": "kaiming_normal", "remedies": ["batch_norm", "residual"]}
+        layers = bench.train(task, base)[1].table("layers").query("index > 0")
+        wide = layers.pivot(index="index", columns="statistic", values="value").sort_index()
+        ratio = wide["theory_signal_norm"] / wide["signal_grad_norm"]
+        assert ratio.to_numpy() == pytest.approx(np.ones(17), rel=0.08)
+
+
+def test_nothing_comes_back_through_batch_norm_of_nothing():
+    made = network(3, 32, nn.ReLU, nn.init.zeros_, norm=lambda: [nn.BatchNorm1d(32)])
+    moments, signals = predicted(made, inputs(64))
+    assert moments.tolist() == [0.0] * 4
+    assert signals.tolist() == [0.0, 0.0, 0.0, 1.0]
+
+
+def gradients(samples: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(samples, 10, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_the_backward_pass_begins_with_the_loss():
+    shares = torch.tensor([0.25, 0.75], dtype=torch.float64)
+    own, shared = gradients(4096), gradients(1, seed=1)
+    found = Loss(own, own + shared).start(shares)
+    size = 10 + shared.square().sum().item()
+    assert found.square.tolist() == [1.0, 1.0]
+    assert found.common.item() == pytest.approx(shared.square().sum().item() / size, rel=0.05)
+    assert found.total.tolist() == pytest.approx([(10 + shared.sum().item() ** 2) / size] * 2, rel=0.05)
+    assert Loss(own, 0 * own).start(shares).common == 0
+
+
+def test_a_gradient_that_follows_the_outputs_is_not_independent_of_the_weights():
+    torch.manual_seed(0)
+    made = Network([Block(nn.Linear(30, 40), nn.Tanh()), Block(nn.Linear(40, 30))])
+    x = torch.randn(64, 30)
+    y = made(x)
+    away = torch.randn(64, 30)
+    weight = made.weight_layers[-1].module.weight
+    with torch.no_grad():  # W^T W h is larger than W^T of a vector of that size that knows nothing of W
+        sizes = [(v @ weight).square().sum() / v.square().sum() for v in (y, away)]
+        assert sizes[0] / sizes[1] == pytest.approx(1 + 30 / 40, rel=0.15)
+        for gradient, known in ((y, False), (away, True)):
+            rows = predict(made, x, Loss(y.detach(), gradient.detach()))
+            assert [row["index"] for row in rows if row["statistic"] == "theory_signal_norm"] == [1, 2] * known
+    assert not Loss(y, y).follows(inputs=1000)  # few outputs of many inputs
+
+
+@pytest.mark.parametrize(("initializer", "known"), [("xavier_uniform", True), ("kaiming_normal", False)])
+def test_an_autoencoder_whose_outputs_are_large_has_no_prediction_backward(bench, initializer, known):
+    task = {
+        "dataset": {"use": "gaussian", "samples": 256, "features": 128},
+        "model": {"use": "autoencoder", "depth": 2, "width": 256, "code": 128},
+        "epochs": 0,
+        "device": "cpu",
+    }
+    layers = bench.train(task, {"activation": "relu", "initializer": initializer})[1].table("layers")
+    wide = layers.query("index > 0").pivot(index="index", columns="statistic", values="value").sort_index()
+    assert ("theory_signal_norm" in wide) == known
+    if known:
+        ratio = wide["theory_signal_norm"] / wide["signal_grad_norm"]
+        assert ratio.to_numpy() == pytest.approx(np.ones(len(ratio)), rel=0.12)
+
+
 # -- where it ends ----------------------------------------------------------------------------------------
 
 
@@ -227,7 +300,7 @@ def end(blocks: list[Block], x: torch.Tensor) -> dict[str, list[int]]:
     "blocks",
     [
         [Block(nn.Linear(8, 8), nn.ReLU()), Block(nn.Linear(8, 8), nn.ReLU(), norm=[nn.GroupNorm(2, 8)])],
-        [Block(nn.Linear(8, 8), nn.ReLU()), Block(nn.Linear(8, 8), nn.ReLU(), skip=1)],
+        [Block(nn.Linear(8, 8), nn.ReLU()), Block(nn.Linear(8, 8), nn.ReLU(), skip=1, branch=[nn.Tanh()])],
         [Block(nn.Linear(8, 8), nn.ReLU()), Block(nn.Linear(8, 8), before=[nn.Softmax(dim=1)])],
         [Block(nn.Linear(8, 8), nn.ReLU()), Block(nn.Linear(8, 8), nn.ReLU(), residual=True, branch=[nn.Tanh()])],
         [Block(nn.Linear(8, 8), nn.ReLU()), Block(nn.Linear(8, 8), nn.ReLU(), residual=True, branch=[nn.Dropout(0.5)])],
@@ -240,9 +313,7 @@ def test_it_ends_where_it_does_not_know(blocks):
     assert found == {"theory_second_moment": [1], "theory_signal_norm": []}
 
 
-def test_it_does_not_begin_with_convolutions_or_sequences():
-    conv = [Block(nn.Conv2d(1, 2, 3), nn.ReLU()), Block(nn.Linear(2 * 36, 2), before=[nn.Flatten()])]
-    assert not any(end(conv, torch.randn(5, 1, 8, 8)).values())
+def test_it_does_not_begin_with_sequences():
     assert not any(end([Block(nn.Linear(3, 2))], torch.randn(5, 4, 3)).values())
 
 
@@ -250,6 +321,18 @@ def test_a_layer_in_two_places_is_no_fresh_draw():
     shared = nn.Linear(8, 8)
     blocks = [Block(shared, nn.ReLU()), Block(shared, nn.ReLU()), Block(nn.Linear(8, 2))]
     assert end(blocks, torch.randn(20, 8)) == {"theory_second_moment": [1], "theory_signal_norm": []}
+
+
+@pytest.mark.parametrize(("loaded", "seen"), [((), {1, 2, 3}), ({2}, {1}), ({1, 2}, set())])
+def test_a_layer_that_was_loaded_is_no_fresh_draw(loaded, seen):
+    torch.manual_seed(0)
+    made = Network([Block(nn.Linear(8, 8), nn.ReLU()), Block(nn.Linear(8, 8), nn.ReLU()), Block(nn.Linear(8, 3))])
+    probe = Probe(made, 0, loaded=loaded)
+    nn.functional.cross_entropy(made(torch.randn(20, 8)), torch.arange(20) % 3).backward()
+    probe.gradients()
+    foreseen = [row for row in probe.rows if row["statistic"].startswith("theory")]
+    assert {row["index"] for row in foreseen} == seen
+    assert len(foreseen) == (6 if not loaded else len(seen))  # backward there is all or nothing
 
 
 def test_predicting_changes_nothing():

@@ -77,7 +77,7 @@ class Training:
         first = self.data.train_x[self.order(0)[0]]
         with naming_the_culprit(run, registry):
             initialise(self.network, base["initializer"], first, run.seed, registry, run.kind == "transfer")
-        self.message = load_source(run, self.network, recorder, registry)
+        self.loaded, self.message = load_source(run, self.network, recorder, registry)
         self.data, self.network = device.move(self.data, self.device), self.network.to(self.device)
         torch.manual_seed(derive(run.seed, "noise"))
         self.network.train()
@@ -262,7 +262,7 @@ class Training:
         """A probe for the step that comes; at the first one, what the inputs are like."""
         began = time.perf_counter()
         objective = partial(self.objective, x, y) if self.step in self.curved else None
-        probe = Probe(self.network, self.step, self.run.task["probes"], objective)
+        probe = Probe(self.network, self.step, self.run.task["probes"], objective, self.loaded)
         if self.step == 0:
             self.log.layers(inputs(x))
         self.measuring += time.perf_counter() - began

@@ -173,10 +173,10 @@ def initialise(
             initializer.finish(network, inputs, **settings)
 
 
-def load_features(network: Network, weights: Mapping[str, Tensor]) -> int:
+def load_features(network: Network, weights: Mapping[str, Tensor]) -> set[int]:
     """Take over all weights whose name and shape agree, but those of the last layer, which stays new.
 
-    Returns how many weight layers were taken over.
+    Returns the index of every weight layer that was taken over.
     """
     head = {id(parameter) for parameter in network.weight_layers[-1].module.parameters()}
     own = network.state_dict(keep_vars=True)
@@ -187,7 +187,7 @@ def load_features(network: Network, weights: Mapping[str, Tensor]) -> int:
         for name in taken:
             own[name].copy_(weights[name])
     loaded = {id(own[name]) for name in taken}
-    return sum(id(layer.module.weight) in loaded for layer in network.weight_layers)
+    return {layer.index for layer in network.weight_layers if id(weight_of(layer.module)) in loaded}
 
 
 def plain(name: str) -> str:

@@ -19,12 +19,12 @@ from workbench.training.network import Network, load_features
 Remedies = Sequence[tuple[str, Remedy]]
 
 
-def load_source(run: Run, network: Network, recorder: Recorder, registry: Registry) -> str:
-    """Take over the source's features in a transfer; says how many layers."""
+def load_source(run: Run, network: Network, recorder: Recorder, registry: Registry) -> tuple[set[int], str]:
+    """Take over the source's features in a transfer: which layers, by index, and how to say that."""
     if run.kind != "transfer":
-        return ""
+        return set(), ""
     if run.source is None:
-        return "from scratch: new weights in every layer"
+        return set(), "from scratch: new weights in every layer"
     weights = recorder.load_weights(run.source.id(registry))
     if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
         raise WorkbenchError("the training on the source diverged, so there is nothing to transfer; change the base")
@@ -34,7 +34,7 @@ def load_source(run: Run, network: Network, recorder: Recorder, registry: Regist
             "no layer of the source fits this network (the last one is always new): give both the same model, "
             "with at least one hidden layer"
         )
-    return f"{loaded} of {count} weight layers taken over from the source, the last one is new"
+    return loaded, f"{len(loaded)} of {count} weight layers taken over from the source, the last one is new"
 
 
 def make_optimizer(run: Run, network: Network, remedies: Remedies, registry: Registry) -> torch.optim.Optimizer:

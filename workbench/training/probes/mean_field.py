@@ -8,7 +8,6 @@ size, as a picture with much ink stays a larger signal than one with little.
 
 from __future__ import annotations
 
-import copy
 import functools
 import math
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from workbench.training.probes.covered import exact
+from workbench.training.probes.gradient import Gradient
 from workbench.training.probes.norms import double
 
 GROUPS = (8, 2)  # of samples: by the mean of their inputs, and each of those by size
@@ -100,10 +101,11 @@ class Weights:
         mean = self.inputs * self.mean * x.mean + self.bias_mean
         return Gaussian(mean, variance, factors(common, variance, x.shares), x.shares)
 
-    def backward(self, square: Tensor, sum_square: Tensor) -> tuple[Tensor, Tensor]:
-        """From the gradient in z to that in x: sum of squares over units, and square of the sum over units."""
-        spread, shift = self.inputs * self.variance * square, self.inputs * self.mean**2 * sum_square
-        return spread + shift, spread + self.inputs * shift
+    def backward(self, z: Gradient) -> Gradient:
+        """The gradient in x, from that in z."""
+        spread = self.inputs * self.variance
+        square, shift = spread * z.square, self.inputs * self.mean**2 * z.total
+        return Gradient(square + shift, square + self.inputs * shift, spread * z.common)
 
 
 def moments(values: Tensor) -> tuple[float, float]:
@@ -125,11 +127,12 @@ def factors(common: Tensor, variance: Tensor, shares: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Activated:
-    """What an activation makes of a Gaussian: the signal, and the means of f' and f'^2 over units by group."""
+    """What an activation makes of a Gaussian: the signal, and the means of f', f'^2 and f' z over units by group."""
 
     signal: Signal
     slope: Tensor
     slope_square: Tensor
+    slope_z: Tensor
 
 
 def activate(activation: nn.Module | None, z: Gaussian) -> Activated:
@@ -138,17 +141,17 @@ def activate(activation: nn.Module | None, z: Gaussian) -> Activated:
     if activation is None:
         centre = z.average(z.mean)
         common = z.factor * z.average(z.factor) + z.mean * centre
-        return Activated(Signal(z.variance + z.mean**2, z.mean, common, z.shares), one, one)
-    f = copy.deepcopy(activation).cpu().double()
+        return Activated(Signal(z.variance + z.mean**2, z.mean, common, z.shares), one, one, z.mean)
+    f = exact(activation)
     points, weights = grid(*FINE)
     with torch.enable_grad():
         at = (z.mean[:, None] + z.variance.sqrt()[:, None] * points).requires_grad_()
         h = f(at.clone())
         slopes = torch.autograd.grad(h.sum(), at)[0] if h.requires_grad else torch.zeros_like(h)
-    h = h.detach()
+    at, h = at.detach(), h.detach()
     mean, square = h @ weights, h**2 @ weights
     signal = Signal(square, mean, shared(f, z, mean), z.shares)
-    return Activated(signal, slopes @ weights, slopes**2 @ weights)
+    return Activated(signal, slopes @ weights, slopes**2 @ weights, (slopes * at) @ weights)
 
 
 def shared(f: nn.Module, z: Gaussian, mean: Tensor) -> Tensor:

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from workbench.training.probes.mean_field import Gaussian
+from workbench.training.probes.covered import NotCoveredError, uniform
+from workbench.training.probes.gradient import Gradient
+from workbench.training.probes.mean_field import Activated, Gaussian
+
+LEAST = 1e-300  # a size below which there is nothing to divide
 
 
 @dataclass(frozen=True)
@@ -16,22 +20,34 @@ class Normed:
 
     z: Gaussian
     gain: Tensor  # what the squared gradient is multiplied by, by group
-    centred: bool  # whether it takes out what all units of a sample have in common
+    centred: bool = False  # whether it takes out what all units of a sample have in common
+    batch: bool = False  # whether it takes out what all samples have in common
 
-    def backward(self, square: Tensor, total: Tensor, units: int) -> tuple[Tensor, Tensor]:
-        """The gradient before the norm, from that behind it: sum of squares, and square of the sum over units."""
+    def backward(self, gradient: Gradient, arrived: Tensor, after: Activated, units: int) -> Gradient:
+        """The gradient before the norm; ``arrived``: what samples had in common before the activation's slopes."""
+        square, total, common = gradient.square, gradient.total, gradient.common
+        if self.batch:
+            whole = self.z.average(square).clamp(min=LEAST)
+            square = square * (1 - self.taken(arrived, after) / whole).clamp(min=0)
+            common = torch.zeros_like(common)
         if self.centred:
             square, total = (square - total / units).clamp(min=0), torch.zeros_like(total)
-        return self.gain * square, self.gain * total
+        return Gradient(self.gain * square, self.gain * total, self.z.average(self.gain) * common)
+
+    def taken(self, common: Tensor, after: Activated) -> Tensor:
+        """What batch norm takes out of the squared gradient: its mean over samples, and its part along z."""
+        z = self.z
+        middle = z.average(z.mean)
+        spread = (z.average(z.variance + z.mean**2) - middle**2).clamp(min=LEAST)
+        slope, along = z.average(after.slope), z.average(after.slope_z)
+        return common * (slope**2 + (along - middle * slope) ** 2 / spread)
 
 
-def normalise(module: nn.Module, z: Gaussian) -> Normed | None:
-    """What a norm makes of a layer's outputs; None for a norm that is not covered."""
+def normalise(module: nn.Module, z: Gaussian) -> Normed:
+    """What a norm makes of a layer's outputs; ``NotCoveredError`` for a norm that is not covered."""
     if isinstance(module, nn.Identity):
-        return Normed(z, torch.ones_like(z.mean), False)
+        return Normed(z, torch.ones_like(z.mean))
     scale, shift = uniform(getattr(module, "weight", None), 1.0), uniform(getattr(module, "bias", None), 0.0)
-    if scale is None or shift is None:
-        return None
     if type(module) is nn.BatchNorm1d and module.training:
         return batch_norm(z, module.eps, scale, shift)
     if type(module) is nn.LayerNorm and len(module.normalized_shape) == 1:
@@ -39,14 +55,7 @@ def normalise(module: nn.Module, z: Gaussian) -> Normed | None:
     if type(module) is nn.RMSNorm and len(module.normalized_shape) == 1:
         eps = torch.finfo(torch.float32).eps if module.eps is None else module.eps
         return within(z, z.variance + z.mean**2 + eps, scale, shift, centred=False)
-    return None
-
-
-def uniform(values: Tensor | None, absent: float) -> float | None:
-    """The number that all entries are; None when they differ."""
-    if values is None:
-        return absent
-    return float(values.flatten()[0]) if bool((values == values.flatten()[0]).all()) else None
+    raise NotCoveredError
 
 
 def batch_norm(z: Gaussian, eps: float, scale: float, shift: float) -> Normed:
@@ -59,7 +68,7 @@ def batch_norm(z: Gaussian, eps: float, scale: float, shift: float) -> Normed:
     spread = z.average(own + (z.mean - centre) ** 2) + eps
     mean = scale * (z.mean - centre) / spread.sqrt() + shift
     out = Gaussian(mean, scale**2 * own.clamp(min=0) / spread, torch.zeros_like(mean), z.shares)
-    return Normed(out, (scale**2 / spread).expand_as(mean), False)
+    return Normed(out, (scale**2 / spread).expand_as(mean), batch=True)
 
 
 def within(z: Gaussian, spread: Tensor, scale: float, shift: float, centred: bool) -> Normed:

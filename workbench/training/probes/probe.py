@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from workbench.training.network import Network, WeightLayer, weight_of
+from workbench.training.probes.gradient import Loss
 from workbench.training.probes.hessian import top_eigenvalue
 from workbench.training.probes.histograms import Histogram
 from workbench.training.probes.noise import noise_scale
@@ -32,9 +33,13 @@ class Probe:
     Nothing is copied but the weights; statistics of activations are taken while they are made.
     """
 
-    def __init__(self, network: Network, step: int, preset: str = "light", objective: Objective | None = None) -> None:
+    def __init__(
+        self, network: Network, step: int, preset: str = "light", objective: Objective | None = None,
+        loaded: Collection[int] = (),
+    ) -> None:  # fmt: skip
         self.network, self.step, self.full = network, step, preset == "full"
         self.objective = objective if self.full else None
+        self.loaded = loaded
         self.rows: list[dict[str, Any]] = []
         self.histograms: list[dict[str, Any]] = []
         self.seconds = 0.0
@@ -44,6 +49,7 @@ class Probe:
         self._before: dict[int, Tensor] = {}
         self._sizes: dict[int, float] = {}
         self._inputs: Tensor | None = None  # of the first forward pass
+        self._loss: Loss | None = None  # what the backward pass began with
         self._of: dict[nn.Module, int] = {}  # activation: the layer that ran last before it
         self._entered: list[Any] = []  # slopes, or the edge of an activation's input, of activations that are at work
         self._sloping = False
@@ -67,10 +73,23 @@ class Probe:
                     self._handles.append(activation.register_forward_hook(self._on_output))
         if self.step == 0 or self.objective is not None:
             self._handles.append(self.network.register_forward_pre_hook(self._on_start))
+        if self.step == 0:
+            self._handles.append(self.network.register_forward_hook(self._on_end))
 
     def _on_start(self, network: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         if self._inputs is None:
             self._inputs = inputs[0].detach()
+
+    def _on_end(self, network: nn.Module, inputs: Any, outputs: Tensor) -> None:
+        if self._loss is not None or outputs.ndim != 2 or not outputs.requires_grad:
+            return
+        kept = outputs.detach().clone()
+
+        def arrived(gradient: Tensor) -> None:
+            if self._loss is None:
+                self._loss = Loss(kept, gradient.detach().clone())
+
+        outputs.register_hook(arrived)  # type: ignore[no-untyped-call]
 
     def _on_layer(self, layer: WeightLayer, activations: list[nn.Module]) -> Callable[..., None]:
         def arrived(gradient: Tensor) -> None:
@@ -160,7 +179,7 @@ class Probe:
         """What theory expects of the untrained network; its signal agrees with the measured one in the last layer."""
         signals = {row["index"]: row["value"] for row in self.rows if row["statistic"] == "signal_grad_norm"}
         scale = signals.get(self.network.weight_layers[-1].index)
-        for row in predict(self.network, inputs):
+        for row in predict(self.network, inputs, self._loss, self.loaded):
             if row["statistic"] == "theory_signal_norm":
                 if scale is None or row["index"] not in signals:
                     continue
