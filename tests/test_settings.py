@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from launching import LOOPBACK, launched, listeners, needs_proc
+from waiting import until
 
 from workbench import house, settings
 
@@ -97,6 +98,7 @@ def test_the_settings_are_in_force_in_the_really_launched_app(
         listening = listeners(port)
         assert listening, "something listens"
         assert listening <= LOOPBACK, f"it listens beyond this machine: {listening}"
+        until(lambda: "http://localhost:" in output.read_text())  # it answers before it says so
         text = output.read_text()
     assert "Email" not in text, "no question on the first start"
     assert "usage statistics" not in text

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def until(condition: Callable[[], object], what: str = "", seconds: float = 60.0) -> float:
+def until(condition: Callable[[], object], what: str = "", seconds: float = 120.0) -> float:
     """Wait until ``condition()`` holds, a failure after ``seconds``; returns the seconds it took."""
     began = time.monotonic()
     while not condition():

@@ -104,7 +104,7 @@ def progress_texts(test: AppTest) -> list[str]:
     return [element.proto.text for element in test.get("progress")]
 
 
-LONG = {"kind": "training", "title": "long", "task": {"epochs": 400}}
+LONG = {"kind": "training", "title": "long", "task": {"epochs": 4000}}
 
 
 def test_a_training_is_paused_and_goes_on(visit: Visit) -> None:

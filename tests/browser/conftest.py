@@ -17,6 +17,8 @@ from launching import free_port
 
 playwright = pytest.importorskip("playwright.sync_api", reason='needs: pip install -e ".[browser]"')
 
+playwright.expect.set_options(timeout=60_000)
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
 import pytest
 
 playwright = pytest.importorskip("playwright.sync_api", reason='needs: pip install -e ".[browser]"')
 expect = playwright.expect
-expect.set_options(timeout=60_000)
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -82,6 +80,7 @@ def test_the_slider_under_the_paths_plays_the_steps_in_the_browser(page, app) ->
     slider = page.locator('[data-testid="stVegaLiteChart"] input[type=range]')
     expect(slider).to_have_value("150")
     points = page.locator('[data-testid="stVegaLiteChart"] svg .mark-symbol path')
+    expect(points.first).to_be_attached()
     before = points.count()
     slider.fill("3")
     page.wait_for_function(
@@ -131,9 +130,7 @@ def test_stop_stops_a_run(page, app) -> None:
     expect(page.get_by_text(re.compile(r"runs done.*left"))).to_be_visible()
     stop = page.get_by_role("button", name="Stop")
     stop.click()
-    clicked = time.monotonic()
-    expect(stop).to_be_hidden(timeout=10_000)
-    assert time.monotonic() - clicked < 5
+    expect(stop).to_be_hidden()
     expect(page.get_by_text("stopped").first).to_be_attached()
 
 
@@ -143,6 +140,7 @@ def test_a_run_is_selected_deleted_and_had_back(page, app) -> None:
     visit(page, app, "runs")
     list_of_runs = page.locator('[data-testid="stDataFrame"]').first
     expect(list_of_runs).to_be_visible()
+    expect(list_of_runs.locator('[data-testid="data-grid-canvas"]')).to_be_visible()
     list_of_runs.click(position={"x": 17, "y": 52})  # the box of the first row: the table is drawn on a canvas
     expect(page.get_by_text("1 run selected")).to_be_visible()
     page.get_by_role("button", name="Delete").click()

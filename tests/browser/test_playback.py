@@ -107,6 +107,7 @@ def test_all_panels_follow_the_one_clock(page, app) -> None:
     visit(page, app)
     slider, *_ = controls(page)
     points = page.locator('[data-testid="stVegaLiteChart"] svg .mark-symbol path')
+    expect(points.first).to_be_attached()
     before = points.count()
     slider.fill("3")
     page.wait_for_function(

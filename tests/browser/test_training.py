@@ -27,6 +27,13 @@ def step_of(page) -> int:
     return int(text.split()[-1])
 
 
+FITS = """() => {
+    const room = document.querySelector('[data-testid=stMainBlockContainer]').getBoundingClientRect().right + 1
+    const charts = [...document.querySelectorAll('[data-testid=stVegaLiteChart] svg')]
+    return charts.length && charts.every(each => each.getBoundingClientRect().right <= room)
+}"""
+
+
 def profile_of(page) -> str:
     """The drawn lines of the profile, the last panel of the upper row."""
     return str(page.eval_on_selector_all(f"{PICTURE} svg .mark-line path", "all => all.map(e => e.getAttribute('d'))"))
@@ -38,14 +45,14 @@ def test_pointing_at_a_step_marks_it_everywhere(page, app) -> None:
     before = profile_of(page)
     box = page.locator(f"{PICTURE} svg .concat_0_concat_0_concat_0_group path.background").first.bounding_box()
     page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
-    page.wait_for_timeout(500)
+    title = page.locator(f"{PICTURE} svg").get_by_text(re.compile(r"^at step \d+$")).first
+    expect(title).not_to_have_text("at step 0")
     middle = step_of(page)
     assert 300 < middle < 600  # twenty epochs of 45 batches
     assert profile_of(page) != before
     cell = page.locator(f"{PICTURE} svg .concat_1_child_layer_0_marks path").nth(30)
     cell.hover()
-    page.wait_for_timeout(500)
-    assert step_of(page) == cell.evaluate("cell => cell.__data__.datum.step")
+    expect(title).to_have_text(f"at step {cell.evaluate('cell => cell.__data__.datum.step')}")
     assert step_of(page) != middle
 
 
@@ -55,8 +62,5 @@ def test_nothing_scrolls_sideways(page, app, width) -> None:
     visit(page, app)
     for name in ("Learning", "First / last layer", "Inside the layers", "At the start"):
         page.get_by_role("tab", name=name).click()
-        page.wait_for_timeout(2500)
-        room = page.locator('[data-testid="stMainBlockContainer"]').bounding_box()
-        for chart in page.locator(f"{PICTURE} svg").all():
-            box = chart.bounding_box()
-            assert box["x"] + box["width"] <= room["x"] + room["width"] + 1, name
+        page.wait_for_timeout(1000)  # the charts of the tab before may still be there
+        page.wait_for_function(FITS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.runs import Bench
+from workbench.runs import Bench, light
 
 SABOTAGE = '''
 import os
@@ -57,6 +57,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def bench() -> Iterator[Bench]:
-    """Two training workers and the light lane."""
-    with Bench(workers=2) as bench:
+    """Two training workers and the light lane, which may have to import everything first."""
+    with pytest.MonkeyPatch.context() as patch, Bench(workers=2) as bench:
+        patch.setattr(light, "PATIENCE", 120.0)
         yield bench

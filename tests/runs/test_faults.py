@@ -184,7 +184,7 @@ def test_a_worker_that_does_not_react_to_stop(bench: Bench, saboteur: None, trut
         kill(pid, signal.SIGSTOP)
     try:
         bench.stop([job])
-        until(lambda: not bench.status(job).live, "the run is given up", seconds=60)
+        until(lambda: not bench.status(job).live, "the run is given up")
     finally:
         for pid in frozen:
             kill(pid, signal.SIGCONT)

@@ -139,6 +139,7 @@ def test_a_run_knows_its_size_when_it_has_ended_and_is_measured_before(bench: Be
     [job] = plan(loads('kind = "descent"\n[task]\nsteps = 30\n'))
     bench.submit([job])
     bench.wait([job])
+    until(lambda: not list(store.folder(job.id).glob("*-*.parquet")), "parts go after the status is written")
     [entry] = shelf.entries()
     parts = store.size(store.folder(job.id)) - (store.folder(job.id) / "status.json").stat().st_size
     assert parts <= entry.status.size <= parts + 1000, "what was merged does not count twice"

@@ -7,6 +7,7 @@ from enum import Enum
 
 from workbench import registry
 from workbench.experiment import Experiment, Run, resolve
+from workbench.registry import Registry
 
 LIGHT_STEPS = 5_000  # steps of a descent that still answer while a person waits
 LIGHT_SETTINGS = 100_000  # settings x steps of a sweep, map or tuning that do
@@ -27,6 +28,7 @@ class Job:
     run: Run
     id: str
     title: str = ""  # of the experiment that it belongs to
+    heavy: bool = False  # a step may cost much more than others: the loss is evaluated anew, or rows go one by one
 
     @property
     def lane(self) -> Lane:
@@ -44,16 +46,16 @@ class Job:
             light = task["epochs"] == 0 and self.run.source is None and self.run.fork is None
         return Lane.LIGHT if light else Lane.TRAINING
 
-    @property
-    def heavy(self) -> bool:
-        """Whether a step may cost much more than others: the loss is evaluated anew, or rows go one by one."""
-        optimizer = registry.current().get("optimizer", self.run.base["optimizer"]["use"])
-        return bool(optimizer.needs_closure or self.run.base["remedies"])
+    @classmethod
+    def of(cls, run: Run, known: Registry, title: str) -> Job:
+        """The job of a run, with the plugins of this registry."""
+        closure = known.get("optimizer", run.base["optimizer"]["use"]).needs_closure
+        return cls(run, run.id(known), title, bool(closure or run.base["remedies"]))
 
     def source(self) -> Job | None:
         """The job that has to be finished first."""
         run = self.run.source
-        return None if run is None else Job(run, run.id(registry.current()), self.title)
+        return None if run is None else Job.of(run, registry.current(), self.title)
 
     @property
     def about(self) -> str:
@@ -64,4 +66,4 @@ class Job:
 def plan(experiment: Experiment, where: str = "experiment") -> list[Job]:
     """All jobs of an experiment with the plugins that are loaded now."""
     known = registry.current()
-    return [Job(run, run.id(known), experiment.title) for run in resolve(experiment, known, where)]
+    return [Job.of(run, known, experiment.title) for run in resolve(experiment, known, where)]

@@ -78,6 +78,7 @@ class FolderRecorder:
             size=store.size(self.folder) - sum(piece.stat().st_size for piece in pieces),
         )  # fmt: skip
         for piece in pieces:  # only now: until its status says that it has ended, it may have to go on from them
+            self._look()  # those of another attempt have the same names
             piece.unlink(missing_ok=True)
 
     def _merge(self) -> dict[str, int]:

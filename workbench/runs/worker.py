@@ -32,7 +32,7 @@ ENGINES = {
     "training": "workbench.training.loop",
     "transfer": "workbench.training.loop",
 }
-REFUSALS = {kind: "workbench.training.refusals" for kind in ("training", "transfer")}  # can be known beforehand
+REFUSALS = dict.fromkeys(("training", "transfer"), "workbench.training.refusals")  # can be known beforehand
 _one = threading.Lock()  # runs share the process's random state: only one at a time, however many threads it has
 
 
