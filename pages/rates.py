@@ -1,8 +1,7 @@
 """Learning rates: which settings, pairs of settings or starts lead where."""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -15,13 +14,13 @@ from workbench.charts import cells
 from workbench.charts import maps as map_charts
 from workbench.charts import sweep as charts
 from workbench.descent.basins import basins_finding, equally_low, heights
-from workbench.descent.limits import Limit, LimitCurve, known_limit, limit_curve
 from workbench.descent.map_finding import map_finding
 from workbench.descent.surface import Landscape
 from workbench.descent.sweep_finding import sweep_finding
-from workbench.experiment import Axis, Run, Sweep
+from workbench.experiment import Axis, Sweep
 from workbench_ui import viewport
 from workbench_ui.body import Picture, Result, View, experiment_page
+from workbench_ui.grounds import Ground, curves, grounds, limits
 from workbench_ui.sweep_tables import basins_table, map_table, sweep_table
 
 Minima = tuple[tuple[float, float], ...]
@@ -45,56 +44,17 @@ def logs(result: Result) -> tuple[bool, bool]:
     return first.scale == "log", second is not None and second.scale == "log"
 
 
-@st.cache_data(max_entries=500, show_spinner=False)
-def theory(run_id: str, _run: Run) -> tuple[Limit | None, LimitCurve | None]:
-    """The limit, or along a map its curve; a run's id stands for all that decides them."""
-    known = registry.current()
-    return known_limit(_run, known), limit_curve(_run, known)
-
-
-def limits(result: Result) -> dict[str, Limit | None]:
-    """The critical rates that theory knows."""
-    return {job.run.variant: theory(job.id, job.run)[0] for job in result.jobs}
-
-
-def curves(result: Result) -> dict[str, LimitCurve | None]:
-    """The critical rates along the other axis of a map."""
-    return {job.run.variant: theory(job.id, job.run)[1] for job in result.jobs}
-
-
 @st.cache_data(max_entries=50, show_spinner=False)
-def minima_of(surface: str, plugin: str) -> tuple[Minima, list[float], str]:
-    """The minima of a surface given as JSON, their values, and its name; ``plugin`` tells its versions apart."""
+def minima_of(surface: str, plugin: str) -> tuple[Minima, list[float]]:
+    """The minima of a surface given as JSON, and their values; ``plugin`` only tells its versions apart."""
     place = Landscape(json.loads(surface), registry.current())
-    return place.basins, heights(place), place.component.title
+    return place.basins, heights(place)
 
 
-@dataclass(frozen=True)
-class Ground:
-    """One surface: its minima and their values, the records and the names of the variants that descend on it."""
-
-    minima: Minima
-    values: list[float]
-    lowest: int
-    sweep: pd.DataFrame
-    order: list[str]
-    name: str  # of the surface where there are several, else empty
-
-
-def grounds(result: Result) -> Iterator[Ground]:
-    """The surfaces of the experiment, nearly always one."""
-    variants: dict[str, list[str]] = {}
-    for job in result.jobs:
-        names = variants.setdefault(json.dumps(job.run.task["surface"], sort_keys=True), [])
-        names += [] if job.run.variant in names else [job.run.variant]
-    known = registry.current()
-    for text, names in variants.items():
-        owner = known.owner("surface", json.loads(text)["use"])
-        minima, values, title = minima_of(text, owner.identity)
-        sweep = result.records["sweep"]
-        sweep = sweep[sweep["variant"].isin(names)]
-        name = f" on {title}" if len(variants) > 1 else ""
-        yield Ground(minima, values, equally_low(values), sweep, names, name)
+def minima_on(ground: Ground) -> tuple[Minima, list[float], int]:
+    """The minima of a surface, the lowest first, their values, and how many of them are equally low."""
+    minima, values = minima_of(json.dumps(ground.surface, sort_keys=True), ground.plugin)
+    return minima, values, equally_low(values)
 
 
 def say(result: Result) -> str:
@@ -103,7 +63,10 @@ def say(result: Result) -> str:
     if sweep.empty:
         return ""
     if over_starts(result):
-        said = [basins_finding(ground.sweep, ground.minima, ground.lowest) for ground in grounds(result)]
+        said = []
+        for ground in grounds(result):
+            minima, _, lowest = minima_on(ground)
+            said.append(basins_finding(ground.of(sweep), minima, lowest))
         return " ".join(dict.fromkeys(said))
     if axes(result)[1] is not None:
         return map_finding(sweep, curves(result))
@@ -161,11 +124,11 @@ def basins(result: Result) -> list[Picture]:
     size, columns = room(len(result.order))
     rows = one_seed(result.records["sweep"])
     for ground in grounds(result):
-        own = rows[rows["variant"].isin(ground.order)]
+        own = ground.of(rows)
         if not len(own):
             continue
-        order, note = shown(own, ground.order)
-        draw: Any = partial(basin_charts.basins, own, order, ground.minima, ground.values, ground.lowest, logs(result))
+        order, note = shown(own, ground.variants)
+        draw: Any = partial(basin_charts.basins, own, order, *minima_on(ground), logs(result))
         text = (
             "Every point is a start, its colour the minimum that the descent from there ends at. Circles: the minima."
         )
@@ -184,7 +147,7 @@ def views(result: Result) -> Mapping[str, View]:
 def table(result: Result) -> tuple[pd.DataFrame, dict[str, Any]]:
     """One row a variant, with the numbers that fit the axes."""
     if over_starts(result):
-        found = {name: ground.lowest for ground in grounds(result) for name in ground.order}
+        found = {name: minima_on(ground)[2] for ground in grounds(result) for name in ground.variants}
         return basins_table(result, found)
     return sweep_table(result) if axes(result)[1] is None else map_table(result)
 

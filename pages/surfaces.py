@@ -1,8 +1,6 @@
 """Surfaces: what each optimizer does on a function of two variables, side by side."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,13 +14,13 @@ from workbench.charts.panels import described
 from workbench.charts.relief import relief
 from workbench.charts.style import colors_of
 from workbench.descent.finding import finding
-from workbench.descent.limits import limit
 from workbench.descent.shape import Shape, shape_of
 from workbench.descent.simulate import INSPECTED
-from workbench.descent.surface import Landscape
 from workbench_ui import viewport
 from workbench_ui.actions import TUNE_EQUALLY
 from workbench_ui.body import Picture, Result, experiment_page
+from workbench_ui.grounds import Ground, grounds, limits
+from workbench_ui.kept import kept
 from workbench_ui.tables import descent_table
 
 CONTROLS = "Play, step and scrub with the controls below the picture."
@@ -34,67 +32,43 @@ def known_shape(surface: dict[str, Any], plugin: str) -> Shape:
     return shape_of(surface, registry.current())
 
 
-@dataclass(frozen=True)
-class Ground:
-    """One surface, and the records of the variants that descend on it."""
-
-    landscape: Landscape
-    plugin: str  # and its version
-    path: pd.DataFrame
-    state: pd.DataFrame
-    summary: pd.DataFrame
-    name: str  # of the surface where there are several, else empty
-
-    @property
-    def shape(self) -> Shape:
-        """What is drawn below the paths."""
-        return known_shape(self.landscape.reference, self.plugin)
+def shape_on(ground: Ground) -> Shape:
+    """What is drawn below the paths."""
+    return known_shape(ground.surface, ground.plugin)
 
 
-def grounds(result: Result) -> Iterator[Ground]:
-    """The surfaces of the experiment, nearly always one."""
-    known = registry.current()
-    variants: dict[str, list[str]] = {}
-    for job in result.jobs:
-        variants.setdefault(json.dumps(job.run.task["surface"], sort_keys=True), []).append(job.run.variant)
-    for text, names in variants.items():
-        place = Landscape(json.loads(text), known)
-        path, state, summary = (
-            rows[rows["variant"].isin(names)]
-            for rows in (result.records[name] for name in ("path", "state", "summary"))
-        )
+def drawn_on(result: Result) -> Iterator[tuple[Ground, pd.DataFrame, pd.DataFrame]]:
+    """The surfaces on which a step was taken, with the paths and the summaries there."""
+    for ground in grounds(result):
+        path, summary = (ground.of(result.records[table]) for table in ("path", "summary"))
         if len(path):
-            plugin = known.owner("surface", place.reference["use"]).identity
-            name = f" on {place.component.title}" if len(variants) > 1 else ""
-            yield Ground(place, plugin, path, state, summary, name)
+            yield ground, path, summary
 
 
 def say(result: Result) -> str:
     """The finding, from the records, beside the limits that theory knows."""
-    known = registry.current()
-    limits = {job.run.variant: limit(job.run, known) for job in result.jobs}
+    exact = {name: found.rate for name, found in limits(result).items() if found is not None and not found.local}
     tolerance = result.jobs[0].run.task["tolerance"]
-    return finding(result.records["summary"], result.records["path"], tolerance, limits)
+    return finding(result.records["summary"], result.records["path"], tolerance, exact)
 
 
 def paths(result: Result) -> list[Picture]:
     """Contour and path, one panel a variant, and what falls with every step, under one clock."""
     tolerance = result.jobs[0].run.task["tolerance"]
     made = []
-    for ground in grounds(result):
-        place, shape = ground.landscape, ground.shape
-        size, columns = viewport.panels(
-            110 if viewport.narrow() else 140, min(4, max(2, ground.summary["variant"].nunique()))
-        )
+    for ground, path, summary in drawn_on(result):
+        shape = shape_on(ground)
+        size, columns = viewport.panels(110 if viewport.narrow() else 140, min(4, max(2, len(ground.variants))))
         draw = partial(
-            charts.three_views, ground.path, ground.summary, shape.lines, shape.minima, place.x, place.y, shape.bottom,
+            charts.three_views, path, summary, shape.lines, shape.minima, *ground.domain, shape.bottom,
             tolerance=tolerance, holes=shape.holes, lowest=shape.lowest,
         )  # fmt: skip
         note = (
             f"Square: start. Star: lowest point. Circle: where a path is now. Triangle at the border: the path leaves "
             f"the plot there. {described(shape.lines)} {CONTROLS}"
         )
-        drawn = draw(columns, size, narrow=viewport.narrow())
+        now = partial(draw, columns, size, narrow=viewport.narrow())
+        drawn = kept(result, now, "paths", ground, columns, size, viewport.narrow())
         made.append(Picture(f"paths{ground.name}", [drawn], note, partial(draw, 3, 230)))
     return made
 
@@ -104,8 +78,8 @@ def values(result: Result) -> list[Picture]:
     note = "How far above the lowest value, on a log axis: a straight line gains the same factor with every step."
     tolerance = result.jobs[0].run.task["tolerance"]
     made = []
-    for ground in grounds(result):
-        draw = partial(charts.values, ground.path, ground.summary, ground.shape.bottom, tolerance)
+    for ground, path, summary in drawn_on(result):
+        draw = partial(charts.values, path, summary, shape_on(ground).bottom, tolerance)
         made.append(Picture(f"value by step{ground.name}", [draw(narrow=viewport.narrow())], note, draw))
     return made
 
@@ -114,8 +88,8 @@ def distance(result: Result) -> list[Picture]:
     """Distance to the nearest minimum by step."""
     note = "How far from the nearest minimum, on a log axis: a level line away from zero is no approach at all."
     made = []
-    for ground in grounds(result):
-        draw = partial(charts.distance, ground.path, ground.summary, ground.shape.minima)
+    for ground, path, summary in drawn_on(result):
+        draw = partial(charts.distance, path, summary, shape_on(ground).minima)
         made.append(Picture(f"distance by step{ground.name}", [draw(narrow=viewport.narrow())], note, draw))
     return made
 
@@ -133,28 +107,28 @@ def inspected(result: Result) -> list[Picture]:
     )  # fmt: skip
     variant, seed = runs[min(chosen, len(runs) - 1)]
     equation(result, variant)
-    for ground in grounds(result):
-        path, state = (
-            rows[(rows["variant"] == variant) & (rows["seed"] == seed)] for rows in (ground.path, ground.state)
-        )
-        if not len(path):
-            continue
-        if not len(state):
-            st.info(f"Only descents of at most {INSPECTED:,} steps record what moves them: choose fewer steps.")
-            return []
-        place, shape = ground.landscape, ground.shape
-        color = colors_of(result.order.index(variant) + 1)[-1]
-        draw = partial(
-            inspector, path, state, shape.lines, shape.minima, place.x, place.y, color,
-            holes=shape.holes, lowest=shape.lowest,
-        )  # fmt: skip
-        size = min(420, viewport.width() - 90)
-        note = (
-            "Arrows show directions only, their lengths stand in the table. The gradient is the one after remedies, "
-            f"the state the one after the move. Where both arrows part, memory or scaling turns the move. {CONTROLS}"
-        )
-        return [Picture(f"inspector {variant}", [draw(size, narrow=viewport.width() < 900)], note, partial(draw, 380))]
-    return []
+    path, state = (
+        rows[(rows["variant"] == variant) & (rows["seed"] == seed)]
+        for rows in (result.records["path"], result.records["state"])
+    )
+    if not len(state):
+        st.info(f"Only descents of at most {INSPECTED:,} steps record what moves them: choose fewer steps.")
+        return []
+    ground = next(ground for ground in grounds(result) if variant in ground.variants)
+    shape = shape_on(ground)
+    color = colors_of(result.order.index(variant) + 1)[-1]
+    draw = partial(
+        inspector, path, state, shape.lines, shape.minima, *ground.domain, color,
+        holes=shape.holes, lowest=shape.lowest,
+    )  # fmt: skip
+    size = min(420, viewport.width() - 90)
+    note = (
+        "Arrows show directions only, their lengths stand in the table. The gradient is the one after remedies, "
+        f"the state the one after the move. Where both arrows part, memory or scaling turns the move. {CONTROLS}"
+    )
+    narrow = viewport.width() < 900
+    drawn = kept(result, partial(draw, size, narrow=narrow), "inspector", ground, variant, seed, color, size, narrow)
+    return [Picture(f"inspector {variant}", [drawn], note, partial(draw, 380))]
 
 
 def equation(result: Result, variant: str) -> None:
@@ -162,8 +136,13 @@ def equation(result: Result, variant: str) -> None:
     run = next(job.run for job in result.jobs if job.run.variant == variant)
     component = registry.current().get("optimizer", run.base["optimizer"]["use"])
     if component.equation:
-        st.latex(component.equation)
+        st.latex(broken(component.equation) if viewport.narrow() else component.equation)
     st.caption(" · ".join(text for text in (component.title, component.summary, component.reference) if text))
+
+
+def broken(equation: str) -> str:
+    """An equation of several parts with one below the other, where a screen has no room for them side by side."""
+    return r"\begin{gathered}" + equation.replace(r"\quad", r"\\") + r"\end{gathered}"
 
 
 def sideways(result: Result) -> list[Picture]:
@@ -176,9 +155,12 @@ def sideways(result: Result) -> list[Picture]:
         f"beside its walls. Paths are drawn over everything, also where the surface would hide them. {CONTROLS}"
     )
     made = []
-    for ground in grounds(result):
-        draw = partial(relief, ground.shape.mesh, ground.shape.bottom, ground.path, ground.summary, azimuth, elevation)
-        drawn = draw(min(760, viewport.width() - 20), narrow=viewport.narrow())
+    for ground, path, summary in drawn_on(result):
+        shape = shape_on(ground)
+        draw = partial(relief, shape.mesh, shape.bottom, path, summary, azimuth, elevation)
+        width = min(760, viewport.width() - 20)
+        now = partial(draw, width, narrow=viewport.narrow())
+        drawn = kept(result, now, "3-D", ground, azimuth, elevation, width, viewport.narrow())
         made.append(Picture(f"3-D{ground.name}", [drawn], note, draw))
     return made
 

@@ -1,5 +1,6 @@
 """Charts of descents as pure functions of records."""
 
+import itertools
 import json
 import math
 import re
@@ -10,10 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import vl_convert
+from hypothesis import given
+from hypothesis import strategies as st
 
 from workbench.charts import descent, style
-from workbench.charts.crop import crop, thin
+from workbench.charts.crop import LEAVES, POINT, RETURNS, crop, cut, thin
 from workbench.charts.panels import described
+from workbench.charts.traces import MOST, digits, traces
 from workbench.descent.finding import finding
 from workbench.records import frame
 
@@ -49,33 +53,75 @@ def drawn(spec):
     return [row for rows in spec["datasets"].values() for row in rows]
 
 
+def cropped(*line):
+    """The points of a line to draw, as (x, y, place), and the pieces they belong to."""
+    found = crop(*np.array(line, dtype=float).T, BOX)
+    return list(zip(found.x, found.y, found.place, strict=True)), found.piece.tolist()
+
+
 def test_a_line_is_cut_at_the_border_and_marked():
-    points = list(crop([(0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (0.0, 0.0)], BOX))
-    assert [(p.x, p.y, p.place) for p in points] == [
-        (0, 0, "point"),
-        (2, 0, "leaves"),
-        (2, 2, "returns"),
-        (0, 0, "point"),
-    ]
-    assert points[0].piece == points[1].piece != points[2].piece
+    points, pieces = cropped((0, 0), (4, 0), (4, 4), (0, 0))
+    assert points == [(0, 0, POINT), (2, 0, LEAVES), (2, 2, RETURNS), (0, 0, POINT)]
+    assert pieces[0] == pieces[1] != pieces[2] == pieces[3]
 
 
 def test_a_segment_may_cross_the_plot_between_two_points_outside():
-    points = list(crop([(-9.0, 1.0), (9.0, 1.0)], BOX))
-    assert [(p.x, p.y, p.place) for p in points] == [(-2, 1, "returns"), (2, 1, "leaves")]
+    assert cropped((-9, 1), (9, 1))[0] == [(-2, 1, RETURNS), (2, 1, LEAVES)]
+    assert cropped((-9, 1), (1, 9), (9, 1), (9, 1))[0] == []
+
+
+def test_a_line_that_comes_back_to_the_border_itself_begins_anew_there():
+    points, pieces = cropped((0, 0), (4, 0), (2, 2), (0, 2))
+    assert points == [(0, 0, POINT), (2, 0, LEAVES), (2, 2, POINT), (0, 2, POINT)]
+    assert pieces[0] == pieces[1] != pieces[2] == pieces[3]
+
+
+@given(st.lists(st.tuples(*[st.floats(-5, 5)] * 2), max_size=8))
+def test_a_cut_line_is_the_part_of_the_line_inside_the_box(line):
+    """Against points close together on every segment: they lie inside exactly where the cut segment does."""
+    xy = np.array(line, dtype=float).reshape(-1, 2)
+    for start, end in itertools.pairwise(xy):
+        (enter,), (leave,) = cut(start[:, None], end[:, None], BOX)
+        shares = np.linspace(0, 1, 101)
+        at = start[:, None] + shares * (end - start)[:, None]
+        inside = (np.abs(at) <= 2).all(axis=0)
+        sure = (np.abs(np.abs(at) - 2) > 1e-9).all(axis=0)
+        assert (inside == ((enter <= shares) & (shares <= leave)))[sure].all()
 
 
 def test_a_point_not_finite_ends_the_line():
-    points = list(crop([(0.0, 0.0), (math.nan, 0.0), (1.0, 0.0), (math.inf, 0.0)], BOX))
-    assert [p.place for p in points] == ["point", "point"]
-    assert points[0].piece != points[1].piece
+    points, pieces = cropped((0, 0), (math.nan, 0), (1, 0), (math.inf, 0))
+    assert [place for *_, place in points] == [POINT, POINT]
+    assert pieces[0] != pieces[1]
+
+
+def test_traces_find_their_records_whatever_their_order():
+    both = pd.concat([path_of("A", [0.0, 1.0, 3.0]), path_of("B", [1.5, 0.5])]).iloc[[3, 0, 4, 1, 2]]
+    found = traces(both, both["x"].to_numpy(), both["y"].to_numpy(), BOX)
+    drawn = both.iloc[found.row]
+    assert drawn["variant"].tolist() == ["B", "B", "A", "A", "A"]
+    assert found.step.tolist() == drawn["step"].tolist() == [0, 1, 0, 1, 2]
+    assert found.until.tolist()[:4] == [1, pytest.approx(math.nan, nan_ok=True), 1, 2]
+    assert found.x.tolist() == [1.5, 0.5, 0, 1, 2]  # the last where it leaves the plot
+    assert len(set(found.line[:2]) | set(found.line[2:])) == 2
+
+
+def test_no_records_make_no_traces():
+    none = path_of("A", [])
+    assert len(traces(none, none["x"].to_numpy(), none["y"].to_numpy(), BOX).row) == 0
+
+
+def test_numbers_keep_four_digits():
+    assert digits(np.array([0.0, 123456.0, -1.23456e-9, 5e-324, 1e308, math.inf, math.nan])).to_pylist() == [
+        0.0, 123500.0, pytest.approx(-1.235e-9, rel=1e-12), 5e-324, 1e308, None, None,
+    ]  # fmt: skip
 
 
 def test_thinning_keeps_both_ends_and_the_beginning():
-    assert thin(5, 10) == [0, 1, 2, 3, 4]
+    assert thin(5, 10).tolist() == [0, 1, 2, 3, 4]
     kept = thin(100_000, 200)
     assert len(kept) <= 200
-    assert kept[:100] == list(range(100))
+    assert kept[:100].tolist() == list(range(100))
     assert kept[-1] == 99_999
 
 
@@ -123,7 +169,7 @@ def test_long_paths_stay_small_and_say_so():
     path = pd.concat([path_of(name, np.cos(np.arange(5000.0))) for name in names])
     chart = descent.paths(path, summary_of(*((name, 0, "slow", 4999) for name in names)), CONTOURS, [], **DOMAIN)
     spec = chart.to_dict()
-    assert sum("panel" in row for row in drawn(spec)) <= descent.MOST
+    assert sum("panel" in row for row in drawn(spec)) <= MOST
     assert len(json.dumps(spec)) < 300_000
     assert "of 45000 points are drawn" in json.dumps(spec)
 
@@ -156,8 +202,8 @@ def test_distance_is_the_distance(two):
 def test_the_distance_is_that_to_the_nearest_minimum():
     path = path_of("SGD", [-2.0, -0.5, 0.25, 3.0])
     minima = [(1.0, 0.0), (-1.0, 0.0), (3.0, 4.0)]
-    assert descent.nearest(path, minima) == [1.0, 0.5, 0.75, 2.0]
-    assert all(math.isnan(away) for away in descent.nearest(path, []))
+    assert descent.nearest(path, minima).tolist() == [1.0, 0.5, 0.75, 2.0]
+    assert np.isnan(descent.nearest(path, [])).all()
 
 
 def test_nan_and_infinity_have_no_nearest_minimum():
@@ -175,7 +221,7 @@ def test_three_views_share_one_clock(two):
     lines = spec["vconcat"][1]["hconcat"]
     assert [line["layer"][0]["encoding"]["y"]["title"] for line in lines] == [descent.VALUE, descent.DISTANCE]
     heights = {
-        title: [row["height"] for row in spec["datasets"][line["layer"][0]["data"]["name"]] if row["variant"] == "SGD"]
+        title: [row["height"] for row in spec["datasets"][line["data"]["name"]] if row["variant"] == "SGD"]
         for title, line in zip(("value", "distance"), lines, strict=True)
     }
     assert heights["value"] == pytest.approx([2.25, 1.44, 0.81, 0.0025], rel=1e-3)

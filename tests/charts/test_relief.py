@@ -104,7 +104,7 @@ def test_a_path_lies_on_the_surface_and_what_leaves_is_not_drawn():
     path, _ = records([(1.0, 1.0), (0.0, 0.5), (9.0, 0.0), (0.0, 0.0)])
     squeeze = Compression.of(BOWL)
     stage = Stage((-2.0, 2.0), (-2.0, 2.0), 3.0, View(30, 35), 600)
-    rows = path_rows(path, ["SGD"], 0.0, stage, squeeze)
+    rows = path_rows(path, 0.0, stage, squeeze).to_pandas()
     assert rows["step"].tolist() == [0, 1, 3]
     assert rows["line"].nunique() == 2
     left, down, _ = stage(1.0, 1.0, math.log10(1 + 22 / squeeze.scale))

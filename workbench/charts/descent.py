@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Any, cast
 
 import altair as alt
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from workbench.charts import play
-from workbench.charts.crop import crop, thin
-from workbench.charts.panels import MOST, Interval, Minima, panel_titles, panels, variant_fill
+from workbench.charts.crop import LEAVES, Floats
+from workbench.charts.panels import Interval, Minima, panel_titles, panels, variant_fill
 from workbench.charts.stack import Stack
 from workbench.charts.style import INK, titled, variant_colors, variant_dashes
+from workbench.charts.traces import MOST, digits, traces
 
+FAR = 400.0  # decades: farther than any number
 LOWEST_GAP = 1e-12  # what a log axis shows of a gap; smaller ones leave the plot at the bottom
 VALUE, DISTANCE = "value above the lowest", "distance to the nearest minimum"
 
@@ -67,10 +69,10 @@ def three_views(
     above = panels(path, summary, contours, minima, x, y, columns, size, title, holes=holes, lowest=lowest)
     room = columns * (size + 14) - 14
     width = room if narrow else max(120, (room - 90) // 2)
-    gaps = [value - bottom for value in path["value"]]
+    gaps = path["value"].to_numpy(dtype=float) - bottom
     plain = [
-        curves(path, summary, gaps, VALUE, tolerance, None).properties(width=width, height=150),
-        curves(path, summary, nearest(path, minima), DISTANCE, None, None).properties(width=width, height=150),
+        curves(path, summary, gaps, VALUE, tolerance, None, width=width, height=150),
+        curves(path, summary, nearest(path, minima), DISTANCE, None, None, width=width, height=150),
     ]
     below = Stack(plain, across=not narrow, spacing=12 if narrow else 20)
     return Stack([above, below], params=[play.slider(last_of(path))], spacing=18)
@@ -81,13 +83,14 @@ def last_of(path: pd.DataFrame) -> int:
     return int(path["step"].max()) if len(path) else 0
 
 
-def nearest(path: pd.DataFrame, minima: Minima) -> list[float]:
+def nearest(path: pd.DataFrame, minima: Minima) -> Floats:
     """How far each row of a path is from the minimum that is nearest to it; without minima not a number."""
     if not len(minima):
-        return [math.nan] * len(path)
+        return np.full(len(path), np.nan)
     at = path[["x", "y"]].to_numpy(dtype=float)[:, None]
     away = at - np.asarray(minima, dtype=float)
-    return [float(distance) for distance in np.hypot(away[..., 0], away[..., 1]).min(axis=1)]
+    found: Floats = np.hypot(away[..., 0], away[..., 1]).min(axis=1)
+    return found
 
 
 def values(
@@ -99,7 +102,7 @@ def values(
     narrow: bool = False,
 ) -> alt.LayerChart:
     """How far above the lowest value each variant is at each step, on a log axis."""
-    return by_step(path, summary, [value - lowest for value in path["value"]], VALUE, tolerance, title, narrow)
+    return by_step(path, summary, path["value"].to_numpy(dtype=float) - lowest, VALUE, tolerance, title, narrow)
 
 
 def distance(
@@ -113,7 +116,7 @@ def distance(
 def by_step(
     path: pd.DataFrame,
     summary: pd.DataFrame,
-    heights: Iterable[float],
+    heights: Floats,
     label: str,
     tolerance: float | None,
     title: str,
@@ -128,8 +131,8 @@ def by_step(
         if narrow
         else alt.Legend(orient="right", labelLimit=260, symbolStrokeWidth=3)
     )
-    drawn = curves(path, summary, heights, label, tolerance, legend)
-    whole = drawn.properties(width="container", height=320, params=[play.slider(last_of(path))])
+    clock = [play.slider(last_of(path))]
+    whole = curves(path, summary, heights, label, tolerance, legend, width="container", height=320, params=clock)
     notes = [f"long paths are thinned: at most {MOST} of {len(path)} points are drawn"] if len(path) > MOST else []
     return titled(whole, title, notes)
 
@@ -137,20 +140,22 @@ def by_step(
 def curves(
     path: pd.DataFrame,
     summary: pd.DataFrame,
-    heights: Iterable[float],
+    heights: Floats,
     label: str,
     tolerance: float | None,
     legend: alt.Legend | None,
+    **more: Any,
 ) -> alt.LayerChart:
     """One line per variant on a log axis; lines that leave the plot end in a mark at its border.
 
-    A rule and points stand at the step of the clock, which whoever puts them into a picture adds.
+    A rule and points stand at the step of the clock, which whoever puts them into a picture adds. ``more`` are
+    properties of the chart: given at once they save a copy of it.
     """
-    table = path[["variant", "seed", "step"]].assign(height=list(heights))
+    table = path[["variant", "seed", "step"]].assign(height=heights)
     names = list(panel_titles(summary))
     axes, box = log_axes(table, label)
     shown = step_rows(table, box)
-    base = alt.Chart(shown).encode(x=axes[0], y=axes[1])
+    base = alt.Chart().encode(x=axes[0], y=axes[1])
     tooltip = [alt.Tooltip("variant:N"), alt.Tooltip("step:Q"), alt.Tooltip("height:Q", title=label)]
     fill = alt.Fill("fill:N", scale=None)
     layers: list[Any] = [
@@ -175,21 +180,21 @@ def curves(
         ),
     ]
     if tolerance is not None and 10 ** box[2] < tolerance < 10 ** box[3]:
-        rule = alt.Chart(pd.DataFrame({"height": [tolerance], "text": [f"tolerance {tolerance:g}"]}))
+        rule = alt.Chart(pa.table({"height": [tolerance], "text": [f"tolerance {tolerance:g}"]}))
         layers.append(rule.mark_rule(color=INK, strokeDash=[4, 3]).encode(y=axes[1]))
         layers.append(
             rule.mark_text(align="right", baseline="bottom", color=INK, dy=-2).encode(
                 y=axes[1], x=alt.value("width"), text=alt.Text("text:N")
             )
         )
-    layers.append(alt.Chart(pd.DataFrame({"clock": [0]})).mark_rule(color=INK).encode(x=play.now_at()))
+    layers.append(alt.Chart(pa.table({"clock": [0]})).mark_rule(color=INK).encode(x=play.now_at()))
     layers.append(
         base.transform_filter(f"datum.mark == null && {play.NOW}")
         .transform_calculate(fill=variant_fill(names))
         .mark_circle(size=55, opacity=1, stroke="white", strokeWidth=1)
         .encode(fill=fill, tooltip=tooltip)
     )
-    return cast(alt.LayerChart, alt.layer(*layers))
+    return cast(alt.LayerChart, alt.layer(*layers, data=shown, **more))
 
 
 Limits = tuple[float, float, float, float]
@@ -197,11 +202,12 @@ Limits = tuple[float, float, float, float]
 
 def log_axes(table: pd.DataFrame, label: str) -> tuple[tuple[alt.X, alt.Y], Limits]:
     """The axes, and their ends: steps, and decades of the height; what shoots up beyond all bounds leaves the plot."""
-    start = table.loc[table["step"] == 0, "height"].max()
-    finite = [height for height in table["height"] if math.isfinite(height) and height > LOWEST_GAP]
-    top = min(max([*finite, 1.0]), 1e4 * start if start > 0 else 1e4)
-    bottom = max(min([*finite, top / 10]), LOWEST_GAP)
-    last = float(max(1, table["step"].max())) if len(table) else 1.0
+    heights, steps = table["height"].to_numpy(), table["step"].to_numpy()
+    start = float(heights[(steps == 0) & ~np.isnan(heights)].max(initial=-np.inf))
+    finite = heights[np.isfinite(heights) & (heights > LOWEST_GAP)]
+    top = min(float(finite.max(initial=1.0)), 1e4 * start if start > 0 else 1e4)
+    bottom = max(float(finite.min(initial=top / 10)), LOWEST_GAP)
+    last = float(steps.max(initial=1))
     box = (0.0, last, math.log10(bottom) - 0.1, math.log10(top) + 0.1)
     x = alt.X("step:Q", title="step", scale=alt.Scale(domain=[0, box[1]], nice=False))
     y = alt.Y(
@@ -213,34 +219,20 @@ def log_axes(table: pd.DataFrame, label: str) -> tuple[tuple[alt.X, alt.Y], Limi
     return (x, y), box
 
 
-def step_rows(table: pd.DataFrame, box: Limits) -> pd.DataFrame:
+def step_rows(table: pd.DataFrame, box: Limits) -> pa.Table:
     """The rows to draw: variant, line, step, until (the step of the next row), height, mark."""
-    groups = list(table.groupby(["variant", "seed"], sort=False))
-    rows: list[dict[str, Any]] = []
-    for (name, seed), whole in groups:
-        chosen = whole.iloc[thin(len(whole), max(10, MOST // max(1, len(groups))))]
-        steps = chosen["step"].tolist()
-        line = [
-            (float(step), math.log10(height) if height > 0 and math.isfinite(height) else far(height))
-            for step, height in zip(steps, chosen["height"].tolist(), strict=True)
-        ]
-        for point in crop(line, box):
-            rows.append(
-                {
-                    "variant": str(name),
-                    "line": f"{seed} {point.piece}",
-                    "step": round(point.x, 2),
-                    "until": steps[point.row + 1] if point.row + 1 < len(steps) else None,
-                    "height": float(f"{10**point.y:.4g}"),
-                    "mark": "leaves the plot" if point.place == "leaves" else None,
-                }
-            )
-    columns = ["variant", "line", "step", "until", "height", "mark"]
-    return pd.DataFrame(rows, columns=columns).astype({"until": "Int64"})
+    steps, heights = (table[name].to_numpy(dtype=float) for name in ("step", "height"))
+    drawn = traces(table, steps, logarithms(heights), box)
+    return drawn.table(
+        variant=table["variant"].to_numpy(dtype=object)[drawn.row],
+        step=drawn.x.round(2),  # also between two steps, where a line leaves the plot
+        height=digits(10**drawn.y),
+        mark=pa.array(["leaves the plot" if place == LEAVES else None for place in drawn.place], pa.string()),
+    )
 
 
-def far(height: float) -> float:
-    """A height that no log axis has: nothing left is far below, infinity far above, NaN stays."""
-    if math.isnan(height):
-        return math.nan
-    return 400.0 if height > 0 else -400.0
+def logarithms(heights: Floats) -> Floats:
+    """Decades; of what no log axis has: nothing left is far below, infinity far above, NaN stays."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = np.where(heights > 0, np.log10(heights), -np.inf)
+    return np.where(np.isnan(heights), np.nan, np.clip(found, -FAR, FAR))

@@ -108,7 +108,7 @@ def plotted(
     x, y = (cast(alt.X, under(axes[0], "x0")), cast(alt.Y, under(axes[1], "y0")))
     layers = ground(contours, holes, axes)
     near = f"inrange(datum.x0, {span(box[0], box[1])}) && inrange(datum.y0, {span(box[2], box[3])})"
-    base = alt.Chart(rows).transform_filter(near).encode(x=x, y=y)
+    base = alt.Chart().transform_filter(near).encode(x=x, y=y)
     order = alt.Order("step:Q")
     layers.append(base.mark_line(color=color, strokeWidth=1, opacity=0.35, clip=True).encode(order=order))
     so_far = base.transform_filter(play.SHOWN)
@@ -136,7 +136,9 @@ def plotted(
         "kind:N",
         title=None,
         scale=alt.Scale(domain=[DOWNHILL, MOVE], range=[INK, color]),
-        legend=alt.Legend(orient="bottom", direction="vertical", labelLimit=size, symbolType="triangle-right"),
+        legend=alt.Legend(
+            orient="bottom", direction="vertical", labelLimit=size, symbolType="triangle-right", symbolSize=60
+        ),
     )
     layers.append(
         now.mark_rule(strokeWidth=2.5, clip=True).encode(x2=alt.X2("tip_x:Q"), y2=alt.Y2("tip_y:Q"), color=arrow_colors)
@@ -151,7 +153,7 @@ def plotted(
     )
     point = base.transform_filter(f"datum.step == {play.STEP}")
     layers.append(point.mark_circle(color=color, size=80, opacity=1, stroke="white", strokeWidth=1, clip=True))
-    return cast(alt.LayerChart, alt.layer(*layers).properties(width=size, height=height))
+    return cast(alt.LayerChart, alt.layer(*layers, data=rows, width=size, height=height))
 
 
 def under(axis: alt.X | alt.Y, field: str) -> alt.X | alt.Y:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from workbench.charts import play
-from workbench.charts.crop import Box, crop, thin
+from workbench.charts.crop import LEAVES, POINT, Box
 from workbench.charts.style import INK, QUIET, colors_of, describe_outcome, number, panel_header, titled
+from workbench.charts.traces import MOST, digits, traces
 
-MOST = 2000  # points of all paths in one chart
 STAR = "M0,-1L.24,-.32L.95,-.31L.38,.12L.59,.81L0,.4L-.59,.81L-.38,.12L-.95,-.31L-.24,-.32Z"
 MARKS = {"start": "square", "lowest point": STAR, "local minimum": "cross", "leaves the plot": "triangle-up"}
-PLACES = {"point": 0, "leaves": 1, "returns": 2}  # as the charts' data spell them, to stay small
 HEIGHTS = ("#3b528b", "#21918c", "#5ec962")  # low to high: the middle of viridis, seen on light and on dark
 ROOMY = 480  # pixels that the legends need side by side
 HATCH = 0.3  # opacity of where a surface is not defined
@@ -46,33 +46,19 @@ def box_of(path: pd.DataFrame, x: Interval, y: Interval) -> Box:
     return min(xs), max(xs), min(ys), max(ys)
 
 
-def cropped(path: pd.DataFrame, box: Box, names: list[str]) -> pd.DataFrame:
-    """The rows to draw: panel (a number), line, order, step, until (the step of the next row), x, y, value, at;
-    thinned to ``MOST`` in all.
-    """
-    groups = list(path.groupby(["variant", "seed"], sort=False))
-    rows: list[dict[str, Any]] = []
-    for (name, seed), whole in groups:
-        chosen = whole.iloc[thin(len(whole), max(10, MOST // max(1, len(groups))))]
-        steps, values = chosen["step"].tolist(), chosen["value"].tolist()
-        line = list(zip(chosen["x"].tolist(), chosen["y"].tolist(), strict=True))
-        for order, point in enumerate(crop(line, box)):
-            value = values[point.row]
-            rows.append(
-                {
-                    "panel": names.index(str(name)),
-                    "line": f"{seed} {point.piece}",
-                    "order": order,
-                    "step": steps[point.row],
-                    "until": steps[point.row + 1] if point.row + 1 < len(steps) else None,
-                    "x": round(point.x, 4),
-                    "y": round(point.y, 4),
-                    "value": float(f"{value:.4g}") if math.isfinite(value) else None,
-                    "at": PLACES[point.place],
-                }
-            )
-    columns = ["panel", "line", "order", "step", "until", "x", "y", "value", "at"]
-    return pd.DataFrame(rows, columns=columns).astype({"until": "Int64"})
+def cropped(path: pd.DataFrame, box: Box, names: list[str]) -> pa.Table:
+    """The rows to draw: panel (a number), line, order, step, until (the step of the next row), x, y, value, at."""
+    drawn = traces(path, path["x"].to_numpy(dtype=float), path["y"].to_numpy(dtype=float), box)
+    numbers = {name: number for number, name in enumerate(names)}
+    panel = path["variant"].map(numbers).to_numpy(dtype=np.int64)
+    return drawn.table(
+        panel=panel[drawn.row],
+        order=np.arange(len(drawn.row)),
+        x=drawn.x.round(4),
+        y=drawn.y.round(4),
+        value=digits(path["value"].to_numpy(dtype=float)[drawn.row]),
+        at=drawn.place,
+    )
 
 
 def plot_axes(box: Box) -> tuple[alt.X, alt.Y]:
@@ -86,10 +72,12 @@ def plot_axes(box: Box) -> tuple[alt.X, alt.Y]:
 
 def ground(contours: pd.DataFrame, holes: pd.DataFrame | None, axes: tuple[alt.X, alt.Y]) -> list[alt.Chart]:
     """The surface below the paths: iso-lines in the colour of their height, a shade where it is not defined."""
-    lines = contours[["line", "order", "x", "y", "level", "gap"]].round({"x": 3, "y": 3})
-    for column in ("level", "gap"):
-        lines[column] = [float(f"{height:.4g}") for height in lines[column]]
-    gaps = sorted(set(lines["gap"])) or [1.0]
+    lines = pa.table(
+        {name: contours[name].to_numpy() for name in ("line", "order")}
+        | {name: contours[name].to_numpy(dtype=float).round(3) for name in "xy"}
+        | {name: digits(contours[name].to_numpy(dtype=float)) for name in ("level", "gap")}
+    )
+    gaps = sorted(lines["gap"].unique().to_pylist()) or [1.0]
     even = len(gaps) > 2 and math.isclose(gaps[-1] - gaps[-2], gaps[1] - gaps[0], rel_tol=0.01)
     scale = alt.Scale(type="linear" if even else "log", domain=[gaps[0], gaps[-1]], range=list(HEIGHTS), nice=False)
     legend = alt.Legend(
@@ -105,7 +93,8 @@ def ground(contours: pd.DataFrame, holes: pd.DataFrame | None, axes: tuple[alt.X
     )
     layers = []
     if holes is not None and len(holes):
-        hole = alt.Chart(holes.round(4)).mark_rect(color=QUIET, opacity=HATCH, strokeWidth=0, clip=True)
+        cells = pa.table({name: holes[name].to_numpy().round(4) for name in holes})
+        hole = alt.Chart(cells).mark_rect(color=QUIET, opacity=HATCH, strokeWidth=0, clip=True)
         layers.append(hole.encode(x=axes[0], x2=alt.X2("x2:Q"), y=axes[1], y2=alt.Y2("y2:Q")))
     layers.append(
         alt.Chart(lines)
@@ -166,7 +155,8 @@ def panels(
     rows = cropped(path, box, names)
     x_axis, y_axis = axes = plot_axes(box)
     places = marked(minima, lowest)
-    there = {"start", *places["mark"], *(["leaves the plot"] if (rows["at"] == PLACES["leaves"]).any() else [])}
+    left = LEAVES in rows["at"].unique().to_pylist()
+    there = {"start", *places["mark"], *(["leaves the plot"] if left else [])}
     marks = [mark for mark in MARKS if mark in there]
     shape = alt.Shape(
         "mark:N",
@@ -221,25 +211,21 @@ def panels(
     return titled(whole, title, notes(path, rows, holes, subtitle))
 
 
-def faceted(
-    layers: Sequence[alt.Chart], rows: pd.DataFrame, titles: list[str], columns: int, size: int
-) -> alt.FacetChart:
+def faceted(layers: Sequence[alt.Chart], rows: pa.Table, titles: list[str], columns: int, size: int) -> alt.FacetChart:
     """The layers once for each panel; a title that is too long for one line takes two."""
     long = max((len(text) for text in titles), default=0) * 7 > size
     labels = [text.rsplit(" · ", 1) if long else text for text in titles]
     header = panel_header(labels, size)
-    return (
-        alt.layer(*layers, data=rows)
-        .properties(width=size, height=round(size * 0.86))
-        .facet(facet=alt.Facet("panel:O", title=None, header=header), columns=columns, spacing=14)
-    )
+    panel = alt.layer(*layers, width=size, height=round(size * 0.86))
+    facet = alt.Facet("panel:O", title=None, header=header)
+    return alt.FacetChart(data=rows, spec=panel, facet=facet, columns=columns, spacing=14)
 
 
-def notes(path: pd.DataFrame, rows: pd.DataFrame, holes: pd.DataFrame | None, first: str) -> list[str]:
+def notes(path: pd.DataFrame, rows: pa.Table, holes: pd.DataFrame | None, first: str) -> list[str]:
     """What must be said beside a picture of paths."""
     found = [first]
     if len(path) > MOST:
-        drawn = len(rows[rows["at"] == PLACES["point"]])
+        drawn = int((rows["at"].to_numpy() == POINT).sum())
         found.append(f"long paths are thinned: {drawn} of {len(path)} points are drawn")
     if holes is not None and len(holes):
         found.append("shaded: the function is not defined there")
@@ -253,7 +239,7 @@ def variant_fill(names: Sequence[str]) -> str:
 
 def described(contours: pd.DataFrame) -> str:
     """At which heights the iso-lines lie, for a caption."""
-    gaps = sorted({float(f"{gap:.3g}") for gap in contours["gap"]})
+    gaps = sorted({float(f"{gap:.3g}") for gap in contours["gap"].unique()})
     if not gaps:
         return ""
     return f"Iso-lines at {', '.join(number(gap) for gap in gaps)} above the lowest value."

@@ -9,13 +9,15 @@ from typing import Any, cast
 import altair as alt
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from workbench.charts import play
-from workbench.charts.crop import crop, thin
-from workbench.charts.panels import MOST, Interval, panel_titles, variant_fill
+from workbench.charts.crop import POINT
+from workbench.charts.panels import Interval, panel_titles, variant_fill
 from workbench.charts.stack import Stack
 from workbench.charts.style import INK, number, variant_colors, variant_dashes
+from workbench.charts.traces import digits, traces
 
 TALL = 0.5  # height of the box over the longer side of its floor
 DECADES = 3  # that the logarithm spreads; what lies lower is drawn as it is
@@ -126,34 +128,21 @@ def cornered(values: Points) -> Points:
     return np.stack([values[corner] for corner in corners], axis=-1).reshape(-1, 4)
 
 
-def path_rows(path: pd.DataFrame, names: list[str], bottom: float, stage: Stage, squeeze: Compression) -> pd.DataFrame:
+def path_rows(path: pd.DataFrame, bottom: float, stage: Stage, squeeze: Compression) -> pa.Table:
     """The paths in pixels: variant, line, order, step, until, left, down, value."""
-    groups = list(path.groupby(["variant", "seed"], sort=False))
-    found: list[dict[str, Any]] = []
-    for (name, seed), whole in groups:
-        chosen = whole.iloc[thin(len(whole), max(10, MOST // max(1, len(groups))))]
-        steps = chosen["step"].tolist()
-        heights = squeeze(chosen["value"].to_numpy(dtype=float) - bottom)
-        values = chosen["value"].tolist()
-        line = list(zip(chosen["x"].tolist(), chosen["y"].tolist(), strict=True))
-        for order, point in enumerate(crop(line, (*stage.x, *stage.y))):
-            if point.place != "point" or not math.isfinite(heights[point.row]):
-                continue
-            left, down, _ = stage(point.x, point.y, min(heights[point.row], stage.top))
-            found.append(
-                {
-                    "variant": str(name),
-                    "line": f"{seed} {point.piece}",
-                    "order": order,
-                    "step": steps[point.row],
-                    "until": steps[point.row + 1] if point.row + 1 < len(steps) else None,
-                    "left": round(float(left), 1),
-                    "down": round(float(down), 1),
-                    "value": float(f"{values[point.row]:.4g}"),
-                }
-            )
-    columns = ["variant", "line", "order", "step", "until", "left", "down", "value"]
-    return pd.DataFrame(found, columns=columns).astype({"until": "Int64"})
+    x, y, values = (path[name].to_numpy(dtype=float) for name in ("x", "y", "value"))
+    found = traces(path, x, y, (*stage.x, *stage.y))
+    heights = squeeze(values - bottom)[found.row]
+    shown = (found.place == POINT) & np.isfinite(heights)
+    left, down, _ = stage(found.x, found.y, np.minimum(heights, stage.top))
+    rows = found.table(
+        variant=path["variant"].to_numpy(dtype=object)[found.row],
+        order=np.arange(len(found.row)),
+        left=left.round(1),
+        down=down.round(1),
+        value=digits(values[found.row]),
+    )
+    return rows.filter(shown)
 
 
 def frame_lines(stage: Stage, squeeze: Compression) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -212,7 +201,7 @@ def relief(
     most = most if most > 0 else squeeze.scale  # of a flat surface
     stage = Stage((x[0], x[-1]), (y[0], y[-1]), float(squeeze(np.array(most))), View(azimuth, elevation), width)
     names = list(panel_titles(summary))
-    rows = path_rows(path, names, bottom, stage, squeeze)
+    rows = path_rows(path, bottom, stage, squeeze)
     lines, words = frame_lines(stage, squeeze)
     left = alt.X("left:Q", axis=None, scale=alt.Scale(domain=[0, width], nice=False))
     down = alt.Y("down:Q", axis=None, scale=alt.Scale(domain=[0, stage.height], nice=False, reverse=True))
@@ -255,9 +244,9 @@ def relief(
         "square: start; circle: where a path is now",
     ]
     heading = alt.TitleParams(title or "Surface and paths", subtitle=notes, anchor="start", subtitleColor=INK)
-    whole = alt.layer(*layers).resolve_scale(fill="independent")
-    whole = whole.properties(width=width, height=stage.height, view=alt.ViewConfig(stroke=None), title=heading)
-    last = int(path["step"].max()) if len(path) else 0
+    apart = alt.Resolve(scale=alt.ScaleResolveMap(fill="independent"))
+    bare = alt.ViewConfig(stroke=None)
+    whole = alt.layer(*layers, width=width, height=stage.height, view=bare, title=heading, resolve=apart)
     return Stack([whole], params=[play.slider(last)])
 
 

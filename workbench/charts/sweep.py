@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import altair as alt
 import numpy as np
@@ -215,11 +215,13 @@ def strips(
         )
     if not layers:
         layers.append(bars.mark_bar())
-    chart: alt.LayerChart = alt.layer(*layers).resolve_scale(color="independent")
+    apart = alt.Resolve(scale=alt.ScaleResolveMap(color="independent"))
+    height = step * max(1, len(order)) + GAP
+    chart = cast(alt.LayerChart, alt.layer(*layers, width="container", height=height, resolve=apart))
     notes = [subtitle]
     if len(seeds) > len(shown):
         notes.append(f"the first {len(shown)} of {len(seeds)} seeds are drawn")
-    return titled(chart.properties(width="container", height=step * max(1, len(order)) + GAP), title, notes)
+    return titled(chart, title, notes)
 
 
 def limit_legend() -> alt.Legend:
