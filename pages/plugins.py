@@ -1,5 +1,7 @@
 """Plugins: what is loaded, from where, what it registered, and what went wrong."""
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -28,24 +30,31 @@ for plugin in known.plugins:
     if plugin.unavailable:
         st.info(plugin.unavailable, title=f"{plugin.name} is not available", icon=":material/info:")
 
+
+def counts(components: Iterable[tuple[str, str]]) -> Counter[str]:
+    """How many of each kind there are."""
+    return Counter(kind for kind, _ in components)
+
+
 rows = pd.DataFrame(
     [
         {
             "plugin": plugin.name,
             "version": plugin.version,
             "place": plugin.place,
-            "registered": [f"{kind} {name}" for kind, name in plugin.components],
-            "wrong or missing": " ".join(plugin.errors) or plugin.unavailable,
+            "registered": ", ".join(f"{kind}: {count}" for kind, count in counts(plugin.components).items()),
+            "wrong or missing": " ".join(plugin.errors) or plugin.unavailable or None,
             "path": plugin.path,
         }
         for plugin in known.plugins
     ]
 )
 st.dataframe(
-    rows,
+    rows.dropna(axis="columns", how="all"),
     hide_index=True,
-    column_config={"registered": st.column_config.ListColumn(width="large")},
-    alt="Every plugin with its version, where it was found, what it registered, and what is wrong or missing.",
+    height="content",
+    placeholder="",
+    alt="Every plugin with its version, where it was found, how much it registered, and what is wrong or missing.",
 )
 
 for plugin in known.plugins:
@@ -94,5 +103,5 @@ for plugin in known.plugins:
         )
         components = [component for component in components if component.name == chosen]
     for component in components:
-        with st.expander(f"**{component.name}**  {component.summary}", expanded=looked_up):
+        with st.expander(f"**{component.name}**: {component.summary}", expanded=looked_up):
             describe(component)

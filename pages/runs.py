@@ -108,7 +108,7 @@ def empty() -> None:
 
 
 st.title("Runs", anchor=False)
-st.caption("What runs, waits and ran, of every experiment. What a slider answers at once is not kept.")
+st.caption("What runs, waits and ran, of every experiment. What a page computes as a slider moves is not listed.")
 st.session_state.setdefault("runs.generation", 0)
 looked = [shelf.entries()]
 live = any(entry.status.live for entry in looked[0])

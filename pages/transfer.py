@@ -1,5 +1,6 @@
 """Transfer: what a trained network brings to a new task, frozen or not."""
 
+import math
 from functools import partial
 
 from workbench.charts.curves import panel
@@ -39,7 +40,8 @@ def gradients(result: Result) -> list[Picture]:
     layers = result.records["layers"]
     if not len(layers):
         return []
-    width, columns = viewport.panels(220, 3)
+    rows = math.ceil(len(result.order) / 3)
+    width, columns = viewport.panels(220, math.ceil(len(result.order) / rows))  # 2 x 2 rather than 3 + 1
     panels = [gradient_heat(layers, width=width, columns=columns, names=result.order)]
     note = "A frozen layer has no gradient, so its row is empty. Layer 1 is nearest the input."
     return [Picture("gradient by layer", panels, note, partial(gradient_heat, layers, names=result.order))]

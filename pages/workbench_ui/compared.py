@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -109,7 +110,7 @@ def values(records: Records, entries: Sequence[Entry], named: Mapping[str, str])
     if not names:
         return []
     try:
-        heights = comparison.heights(path, there, named)
+        heights = np.array(comparison.heights(path, there, named))
     except WorkbenchError as error:
         st.warning(f"The descents cannot be drawn: {error}")
         return []

@@ -164,7 +164,7 @@ def training_table(result: Result) -> Table:
     columns = {
         "best": number("best test accuracy", format="%.4f", help="mean over the seeds"),
         "spread": number("± (std over seeds)", format="%.4f"),
-        "when": number("at epoch", format="%.0f"),
+        "when": number("at epoch", format="%.0f", help="of the seed with the best test accuracy"),
         "final": number("final test accuracy", format="%.4f"),
         "loss": number("final training loss", format="%.4g", help="mean of the last epoch"),
         "time": number("time a run (s)", format="%.1f"),

@@ -50,7 +50,7 @@ def test_of_many_components_one_is_looked_up(
     page.selectbox("plugins.chosen.optimizer.crowd").set_value("crowd_42").run()
     assert not page.exception
     [chosen] = [expander for expander in page.expander if expander.label.startswith("**crowd_")]
-    assert chosen.label == "**crowd_42**  Number 42 of many."
+    assert chosen.label == "**crowd_42**: Number 42 of many."
     assert "**licence: not permissive.**" in [text.value for text in chosen.markdown]
 
 
@@ -58,3 +58,13 @@ def test_every_kind_of_component_is_offered(visit: Callable[..., AppTest]) -> No
     [kinds] = [group for group in visit("plugins").button_group if group.key == "plugins.kind"]
     assert set(kinds.options) == {kind for kind in KINDS if registry.current().names(kind)}
     assert "rule" in kinds.options
+
+
+def test_the_list_says_how_much_each_plugin_registered(visit: Callable[..., AppTest]) -> None:
+    rows = visit("plugins").dataframe[0].value
+    known = registry.current()
+    assert rows["plugin"].tolist() == [plugin.name for plugin in known.plugins]
+    told = dict(zip(rows["plugin"], rows["registered"], strict=True))
+    assert told["activations"] == f"activation: {len(known.names('activation'))}"
+    assert told["bench_pages"] == f"page: {len(known.names('page'))}"
+    assert "wrong or missing" not in rows, "nothing is"

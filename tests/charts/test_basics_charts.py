@@ -7,13 +7,21 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import altair as alt
+import pandas as pd
 import pytest
 import vl_convert
 
 from workbench import registry
 from workbench.basics import chain, depth, entropy, shortcut, squares
 from workbench.basics.slope import Slope
-from workbench.charts import basics as charts
+from workbench.charts.basics.chain import gradient_sizes
+from workbench.charts.basics.depth import left_over, slope_curve
+from workbench.charts.basics.entropy import classes, swept
+from workbench.charts.basics.frame import INKS, decades, log_axis
+from workbench.charts.basics.network import network
+from workbench.charts.basics.shortcut import block, by_layer, path_shares
+from workbench.charts.basics.squares import tangents
 from workbench.charts.style import PALETTE
 
 KNOWN = registry.current()
@@ -27,19 +35,19 @@ FIRST = entropy.Example(entropy.EXAMPLES[0], entropy.TARGET)
 DEPTHS = (depth.BEST, depth.HERE, depth.SIGMOID)
 
 DRAWN: dict[str, Callable[[], Any]] = {
-    "network": lambda: charts.network(UNITS, EDGES, "w11"),
-    "network, narrow": lambda: charts.network(UNITS, EDGES, "v2", narrow=True),
-    "gradient sizes": lambda: charts.gradient_sizes(EDGES),
-    "tangents": lambda: charts.tangents(squares.drawing(squares.table([1.0, -2.0, 0.0]))),
-    "classes": lambda: charts.classes(entropy.bars(FIRST), SOFT),
-    "loss": lambda: charts.swept(entropy.sweep(FIRST), SOFT, 0.5, entropy.floor(5)),
-    "gradient": lambda: charts.swept(entropy.sweep(FIRST), SOFT, 10.0, 0.0, "gradient"),
-    "slope": lambda: charts.slope_curve(depth.curve(SIGMOID), {"z": 7.9, "f(z)": 1.0, "f'(z)": 0.0}),
-    "depth": lambda: charts.left_over(depth.powers(0.25, 0.0, 12), DEPTHS),
-    "block": lambda: charts.block(shortcut.texts(WALKS[0])),
-    "products": lambda: charts.by_layer(shortcut.table(WALKS), WAYS, "product", "dy/dx", log=True),
-    "signals": lambda: charts.by_layer(shortcut.table(WALKS), WAYS, "signal", "signal"),
-    "paths": lambda: charts.path_shares(shortcut.paths(WALKS[0])),
+    "network": lambda: network(UNITS, EDGES, "w11"),
+    "network, narrow": lambda: network(UNITS, EDGES, "v2", narrow=True),
+    "gradient sizes": lambda: gradient_sizes(EDGES),
+    "tangents": lambda: tangents(squares.drawing(squares.table([1.0, -2.0, 0.0]))),
+    "classes": lambda: classes(entropy.bars(FIRST), SOFT),
+    "loss": lambda: swept(entropy.sweep(FIRST), SOFT, 0.5, entropy.floor(5)),
+    "gradient": lambda: swept(entropy.sweep(FIRST), SOFT, 10.0, 0.0, "gradient"),
+    "slope": lambda: slope_curve(depth.curve(SIGMOID), {"z": 7.9, "f(z)": 1.0, "f'(z)": 0.0}),
+    "depth": lambda: left_over(depth.powers(0.25, 0.0, 12), DEPTHS),
+    "block": lambda: block(shortcut.texts(WALKS[0])),
+    "products": lambda: by_layer(shortcut.table(WALKS), WAYS, "product", "dy/dx", log=True),
+    "signals": lambda: by_layer(shortcut.table(WALKS), WAYS, "signal", "signal"),
+    "paths": lambda: path_shares(shortcut.paths(WALKS[0])),
 }
 
 
@@ -62,11 +70,11 @@ def test_every_chart_is_valid_and_becomes_a_picture(name: str, background: str) 
 
 
 def test_the_network_shows_what_both_passes_computed() -> None:
-    nodes = {row["name"]: row for row in rows(charts.network(UNITS, EDGES, "w11"), "forward", "backward")}
+    nodes = {row["name"]: row for row in rows(network(UNITS, EDGES, "w11"), "forward", "backward")}
     assert (nodes["a₁"]["forward"], nodes["a₁"]["backward"]) == ("0.723", "0.0100")
     assert (nodes["y"]["forward"], nodes["y"]["backward"]) == ("0.867", "0.867")
     assert nodes["E"]["forward"] == f"{0.8667997**2 / 2:.3f}"
-    edges = {row["name"]: row for row in rows(charts.network(UNITS, EDGES, "w11"), "thick", "gradient")}
+    edges = {row["name"]: row for row in rows(network(UNITS, EDGES, "w11"), "thick", "gradient")}
     gradients = PASSED.gradients()
     assert {name: row["gradient"] for name, row in edges.items() if name != "out"} == pytest.approx(gradients)
     assert edges["w12"]["text"] == "w₁₂ = 1"
@@ -76,14 +84,14 @@ def test_the_network_shows_what_both_passes_computed() -> None:
     ("chosen", "along"), [("w11", {"w11", "v1", "out"}), ("w22", {"w22", "v2", "out"}), ("v2", {"v2", "out"})]
 )
 def test_the_chain_that_is_written_out_is_shaded(chosen: str, along: set[str]) -> None:
-    edges = rows(charts.network(UNITS, EDGES, chosen), "thick")
+    edges = rows(network(UNITS, EDGES, chosen), "thick")
     assert {row["name"] for row in edges if row["thick"]} == along
 
 
 @pytest.mark.parametrize("narrow", [False, True])
 def test_no_two_words_of_the_network_stand_in_one_place(narrow: bool) -> None:
     """Each text takes a box of its own, in a plot of the size that it has on the page."""
-    chart = charts.network(UNITS, EDGES, "w11", narrow)
+    chart = network(UNITS, EDGES, "w11", narrow)
     spec = chart.to_dict()
     wide, high = (388, 470) if narrow else (820, 340)
     (left, right), (low, top) = (
@@ -117,37 +125,41 @@ def test_no_two_words_of_the_network_stand_in_one_place(narrow: bool) -> None:
 def test_weights_without_a_gradient_are_said_to_have_none() -> None:
     still = chain.forward({"x1": 0.0, "x2": 0.0}, chain.WEIGHTS, 0.0, SIGMOID)
     _, edges = chain.drawing(still)
-    drawn = charts.gradient_sizes(edges)
+    drawn = gradient_sizes(edges)
     sizes = {row["name"]: row["size"] for row in rows(drawn, "size", "said")}
     assert [name for name, size in sizes.items() if size is None] == ["w11", "w21", "w12", "w22"]
     assert sizes["v1"] == pytest.approx(still.gradients()["v1"])
     assert any(layer["encoding"].get("text", {}).get("value") == "exactly 0" for layer in drawn.to_dict()["layer"])
     nothing = edges.assign(gradient=0.0)
-    charts.gradient_sizes(nothing).to_dict()
-    charts.network(UNITS, nothing, "w11").to_dict()
+    gradient_sizes(nothing).to_dict()
+    network(UNITS, nothing, "w11").to_dict()
 
 
 def test_tangents_touch_the_parabola_with_slope_2x() -> None:
-    chart = charts.tangents(squares.drawing(squares.table([1.0, -2.0, 0.5], calls=3)))
+    chart = tangents(squares.drawing(squares.table([1.0, -2.0, 0.5], calls=3)))
     for row in rows(chart, "x2", "square2"):
         middle = (row["x"] + row["x2"]) / 2
         assert (row["square2"] - row["square"]) / (row["x2"] - row["x"]) == pytest.approx(2 * middle)
         assert (row["square2"] + row["square"]) / 2 == pytest.approx(middle**2)
+    said = rows(chart, "text")
+    assert [row["text"] for row in said] == ["x₁: slope 2", "x₂: slope -4", "x₃: slope 1"]
+    assert all(row["square"] > row["x"] ** 2 for row in said), "inside the curve, where no tangent comes"
+    assert len({row["square"] for row in said}) == 3
 
 
 def test_the_ring_stands_at_the_slider_and_the_floor_is_written() -> None:
-    chart = charts.swept(entropy.sweep(FIRST), SOFT, 2.5, entropy.floor(5))
+    chart = swept(entropy.sweep(FIRST), SOFT, 2.5, entropy.floor(5))
     near = [layer["transform"][0]["filter"] for layer in chart.to_dict()["layer"] if "transform" in layer]
     assert near == ["datum.by == 2.5"]
     assert rows(chart, "text") == [{"loss": pytest.approx(math.log(1 + 4 / math.e)), "text": "never below 0.905"}]
 
 
 def test_an_exact_zero_ends_a_line_on_a_log_axis() -> None:
-    left = rows(charts.left_over(depth.powers(0.25, 0.0, 5), DEPTHS), "left")
+    left = rows(left_over(depth.powers(0.25, 0.0, 5), DEPTHS), "left")
     assert [row["layers"] for row in left if row["way"] == depth.HERE] == [0]
     assert [row["layers"] for row in left if row["way"] == depth.BEST] == list(range(6))
     still = shortcut.walks(SIGMOID, 0.5, 4, 0.0)
-    drawn = rows(charts.by_layer(shortcut.table(still), WAYS, "product", "dy/dx", log=True), "value")
+    drawn = rows(by_layer(shortcut.table(still), WAYS, "product", "dy/dx", log=True), "value")
     assert [row["value"] for row in drawn if row["way"] == shortcut.WITHOUT] == [1]
     assert [row["value"] for row in drawn if row["way"] == shortcut.WITH] == [1] * 5
 
@@ -156,7 +168,7 @@ def test_what_is_not_finite_ends_a_line() -> None:
     far = shortcut.walks(Slope({"use": "squared_relu"}, KNOWN), 0.5, 20, 1.0)
     assert far[0].signal[-1] == math.inf
     for metric in ("signal", "product"):
-        drawn = rows(charts.by_layer(shortcut.table(far), WAYS, metric, metric, log=metric == "product"), "value")
+        drawn = rows(by_layer(shortcut.table(far), WAYS, metric, metric, log=metric == "product"), "value")
         ends = [row["layer"] for row in drawn if row["way"] == shortcut.WITH]
         assert ends == list(range(len(ends)))
         assert 5 < len(ends) < 21
@@ -165,17 +177,44 @@ def test_what_is_not_finite_ends_a_line() -> None:
 
 @pytest.mark.parametrize(
     ("values", "powers"),
-    [([0.02, 3.0], [-2, -1, 0, 1]), ([1.0], [0]), ([0.0, math.inf], [0]), ([1e-35, 1.0], [*range(-35, 1, 5)])],
+    [
+        ([0.02, 3.0], [-2, -1, 0, 1]), ([1.0], [0]), ([0.0, math.inf], [0]), ([1e-35, 1.0], [*range(-35, 1, 5)]),
+        ([2e-13, 2.0], [*range(-12, 1, 2)]),
+    ],
 )  # fmt: skip
 def test_a_log_axis_has_a_few_powers_of_ten(values: list[float], powers: list[int]) -> None:
-    assert charts.decades(values) == [10.0**power for power in powers]
+    assert decades(values) == [10.0**power for power in powers]
+
+
+def test_a_log_axis_writes_its_numbers_as_the_sentences_do() -> None:
+    """Ordinary numbers while they are short, else powers of ten; never 1e-7 or 1e+0."""
+    written = {}
+    for values in ([0.0002, 0.09], [1e-12, 1.0]):
+        chart = alt.Chart(pd.DataFrame({"size": values})).mark_point()
+        x = alt.X("size:Q", scale=alt.Scale(type="log"), axis=log_axis(values))
+        written[values[0]] = vl_convert.vegalite_to_svg(chart.encode(x=x).properties(width=600).to_dict())
+    assert all(f">{word}<" in written[0.0002] for word in ("0.0001", "0.001", "0.01", "0.1"))
+    assert all(f">{word}<" in written[1e-12] for word in ("10⁻¹²", "10⁻⁸", "10⁻²", "1"))
+
+
+def luminance(color: str) -> float:
+    """The relative luminance of WCAG 2."""
+    parts = (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("ink", INKS)
+def test_coloured_words_can_be_read_on_light_and_on_dark(ink: str) -> None:
+    assert 1.05 / (luminance(ink) + 0.05) >= 4
+    assert (luminance(ink) + 0.05) / (luminance("#12181d") + 0.05) >= 4
 
 
 def test_the_same_way_has_the_same_colour_everywhere() -> None:
     for chart, names in (
-        (charts.classes(entropy.bars(FIRST), SOFT), SOFT),
-        (charts.swept(entropy.sweep(FIRST), SOFT, 0.0, 0.9), SOFT),
-        (charts.by_layer(shortcut.table(WALKS), WAYS, "signal", "signal"), WAYS),
+        (classes(entropy.bars(FIRST), SOFT), SOFT),
+        (swept(entropy.sweep(FIRST), SOFT, 0.0, 0.9), SOFT),
+        (by_layer(shortcut.table(WALKS), WAYS, "signal", "signal"), WAYS),
     ):
         scales = [
             layer["encoding"]["color"]["scale"] for layer in chart.to_dict()["layer"] if "color" in layer["encoding"]
@@ -187,6 +226,6 @@ def test_the_same_way_has_the_same_colour_everywhere() -> None:
 def test_the_numbers_of_a_slope_stand_inside_the_plot() -> None:
     for z, sides in ((-7.0, {"left"}), (7.0, {"right"}), (1.0, {"left", "right"})):
         (value,), (slope,) = SIGMOID.at([z])
-        chart = charts.slope_curve(depth.curve(SIGMOID), {"z": z, "f(z)": value, "f'(z)": slope})
+        chart = slope_curve(depth.curve(SIGMOID), {"z": z, "f(z)": value, "f'(z)": slope})
         assert {mark["align"] for mark in marks(chart) if mark["type"] == "text"} == sides
         assert {row["text"] for row in rows(chart, "text")} == {f"f(z) = {value:.4g}", f"f'(z) = {slope:.4g}"}

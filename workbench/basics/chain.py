@@ -231,7 +231,8 @@ def agreement(rows: pd.DataFrame) -> str:
     worst = float(rows["difference"].max())
     if not agree(rows):
         return f"Hand and torch differ by up to {number(worst, 2)}: look at how this activation computes its gradient."
-    return f"All six by hand and by torch's backward() agree {'exactly' if worst == 0 else f'to {number(worst, 2)}'}."
+    same = "exactly" if worst == 0 else f"to within {number(worst, 2)}"
+    return f"All six by hand and by torch's backward() agree {same}."
 
 
 def said(passed: Pass, weight: str, lr: float) -> str:
@@ -245,7 +246,7 @@ def said(passed: Pass, weight: str, lr: float) -> str:
     step = lr * abs(gradient)
     move = f"a step with learning rate {lr:g} moves {name} by {number(step)}"
     if step < 0.1:
-        move += f"; at this pace 1 takes {round(1 / step):,} steps"
+        move += f"; at this pace a move by 1 takes about {float(f'{1 / step:.3g}'):,.0f} steps"
     own, other = (FIRST, LAST) if weight in FIRST else (LAST, FIRST)
     gradients = passed.gradients()
     most = max(abs(gradients[each]) for each in other)

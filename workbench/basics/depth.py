@@ -8,7 +8,7 @@ from workbench.basics.slope import FAR, Slope
 from workbench.basics.written import aligned, bracketed, latex, number
 
 QUARTER = 0.25  # the largest slope of a sigmoid, at 0
-BEST, HERE, SIGMOID = "steepest everywhere", "at z everywhere", "0.25 to the power N"
+BEST, HERE, SIGMOID = "largest slope", "slope at z", "a sigmoid's 0.25"
 
 
 def curve(activation: Slope, reach: float = 8.0, points: int = 161) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from workbench.basics.written import latex
 from workbench.errors import WorkbenchError
+from workbench.words import percent
 
 EXAMPLES = ((1.0, 0.5, 0.5, 2.0, 0.1), (0.5, 2.0, 0.5, 0.1, 0.8))
 TARGET = 3  # counted from 0, as torch counts: the fourth class
@@ -103,9 +104,9 @@ class Example:
         p, q = latex(self.once[self.target]), latex(self.twice[self.target])
         return [
             rf"p &= \frac{{{latex(power)}}}{{{latex(total)}}} = {p}",
-            rf"-\ln p &= \mathbf{{{self.loss:.6f}}}",
+            rf"-\log p &= \mathbf{{{self.loss:.6f}}}",
             rf"q &= \frac{{{latex(again[self.target])}}}{{{latex(sum(again))}}} = {q}",
-            rf"-\ln q &= {self.trap:.6f} \quad \text{{(the trap)}}",
+            rf"-\log q &= {self.trap:.6f} \quad \text{{(the trap)}}",
         ]
 
     def table(self) -> pd.DataFrame:
@@ -169,7 +170,7 @@ def judged(example: Example) -> str:
     """What the trap does to one example: where its loss ends, and what is left of the gradient."""
     classes = len(example.logits)
     right, left = norm(example.gradient()), norm(example.trap_gradient())
-    share = f"{left / right:.0%} of" if right else "nothing to compare with"
+    share = f"{percent(left / right)} of" if right else "nothing to compare with"
     return (
         f"With {classes} classes the doubled loss lies between {floor(classes):.3f} and {ceiling(classes):.3f}, "
         f"however good or bad the network is; here its gradient has {share} the right one's size."

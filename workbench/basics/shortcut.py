@@ -11,6 +11,7 @@ import pandas as pd
 
 from workbench.basics.slope import Slope
 from workbench.basics.written import bracketed, latex, number, raised
+from workbench.words import percent
 
 MAIN = 0.9
 WITH, WITHOUT = "with the shortcut", "without it"
@@ -85,16 +86,18 @@ def paths(walk: Walk) -> pd.DataFrame:
 
 def paths_said(walk: Walk) -> str:
     """How many paths there are, and how short those are that carry nine tenths of the gradient."""
-    sizes = [abs(share) for share in by_length([factor - 1 for factor in walk.factors])]
+    shares = by_length([factor - 1 for factor in walk.factors])
+    sizes = [abs(share) for share in shares]
     layers, total = len(walk.factors), sum(sizes)
     every = f"One choice in every layer makes 2{raised(layers)} = {2**layers:,} paths"
     if not math.isfinite(total):
         return f"{every}, and their sum is too large for a number: no share can be given."
     running = list(accumulate(sizes))
     most = next(count for count, size in enumerate(running) if size >= MAIN * total)
+    whole = "it" if min(shares) >= 0 else "all sizes, signs aside"
     return (
         f"{every}, which add up to {number(walk.products[-1])}. Those through at most {most} of {layers} branches "
-        f"carry {running[most] / total:.0%} of it."
+        f"carry {percent(running[most] / total)} of {whole}."
     )
 
 

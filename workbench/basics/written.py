@@ -55,4 +55,6 @@ def indexed(name: str) -> str:
 
 def aligned(lines: Iterable[str]) -> str:
     """Lines of LaTeX below each other, aligned at their ``&``; a strut keeps the top of a first fraction in sight."""
-    return r"\begin{aligned}\rule{0pt}{2em}" + r"\\[8pt]".join(lines) + r"\end{aligned}"
+    first, *others = lines
+    strut = r"\rule{0pt}{2em}" if r"\frac" in first else ""
+    return rf"\begin{{aligned}}{strut}" + r"\\[8pt]".join([first, *others]) + r"\end{aligned}"

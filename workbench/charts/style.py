@@ -25,7 +25,7 @@ PALETTE = (
 )
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2])  # a new one each time the colours begin again
 QUIET = "#84939e"  # iso-lines and other background, on light and dark
-INK = "#7b8a95"  # marks and words inside a plot, on light and dark
+INK = "#718089"  # marks and words inside a plot, on light and dark
 
 # outcome: (colour, shape); the word is always written, too
 OUTCOMES = {

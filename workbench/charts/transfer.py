@@ -19,7 +19,7 @@ def accuracy_by_strategy(
     Epoch 0 is the network before its first step on the target.
     """
     table = over_seeds(curve[curve["split"] == "test"], "accuracy", ["variant", "epoch"])
-    about = variants(curve), int(curve["seed"].nunique()), "strategy"
+    about = variants(curve, names), int(curve["seed"].nunique()), "strategy"
     tint = color(*about)
     x = alt.X("epoch:Q", title="epoch on the target", scale=alt.Scale(nice=False))
     axis = alt.Axis(format="%")

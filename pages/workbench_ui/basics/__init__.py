@@ -1,0 +1,1 @@
+"""The small lessons of the page Basics, one file a lesson."""

@@ -1,0 +1,1 @@
+"""Charts of the small lessons of the page Basics, one file a lesson."""
