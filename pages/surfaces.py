@@ -20,7 +20,7 @@ from workbench_ui import viewport
 from workbench_ui.actions import TUNE_EQUALLY
 from workbench_ui.body import Picture, Result, experiment_page
 from workbench_ui.grounds import Ground, grounds, limits
-from workbench_ui.kept import kept
+from workbench_ui.kept import Kept
 from workbench_ui.tables import descent_table
 
 CONTROLS = "Play, step and scrub with the controls below the picture."
@@ -67,8 +67,7 @@ def paths(result: Result) -> list[Picture]:
             f"Square: start. Star: lowest point. Circle: where a path is now. Triangle at the border: the path leaves "
             f"the plot there. {described(shape.lines)} {CONTROLS}"
         )
-        now = partial(draw, columns, size, narrow=viewport.narrow())
-        drawn = kept(result, now, "paths", ground, columns, size, viewport.narrow())
+        drawn = Kept(partial(draw, columns, size, narrow=viewport.narrow()))
         made.append(Picture(f"paths{ground.name}", [drawn], note, partial(draw, 3, 230)))
     return made
 
@@ -127,7 +126,7 @@ def inspected(result: Result) -> list[Picture]:
         f"the state the one after the move. Where both arrows part, memory or scaling turns the move. {CONTROLS}"
     )
     narrow = viewport.width() < 900
-    drawn = kept(result, partial(draw, size, narrow=narrow), "inspector", ground, variant, seed, color, size, narrow)
+    drawn = Kept(partial(draw, size, narrow=narrow))
     return [Picture(f"inspector {variant}", [drawn], note, partial(draw, 380))]
 
 
@@ -159,8 +158,7 @@ def sideways(result: Result) -> list[Picture]:
         shape = shape_on(ground)
         draw = partial(relief, shape.mesh, shape.bottom, path, summary, azimuth, elevation)
         width = min(760, viewport.width() - 20)
-        now = partial(draw, width, narrow=viewport.narrow())
-        drawn = kept(result, now, "3-D", ground, azimuth, elevation, width, viewport.narrow())
+        drawn = Kept(partial(draw, width, narrow=viewport.narrow()))
         made.append(Picture(f"3-D{ground.name}", [drawn], note, draw))
     return made
 

@@ -2,6 +2,8 @@
 
 from functools import partial
 
+import numpy as np
+import pandas as pd
 import streamlit as st
 
 from workbench import registry
@@ -12,7 +14,7 @@ from workbench.charts.curves import judged
 from workbench.charts.elapsed import elapsed, measuring_share
 from workbench.charts.inside import inside as by_layer
 from workbench.charts.profile import profile_at_start
-from workbench.charts.ratio import gradient_ratio, ratio_said
+from workbench.charts.ratio import gradient_ratio, ratio_said, ratios
 from workbench.charts.signal import signal
 from workbench.training.edge import edges
 from workbench.training.findings.finding import finding
@@ -20,6 +22,7 @@ from workbench.training.signal import BACKWARD, FORWARD, at_start, factors, said
 from workbench_ui import viewport
 from workbench_ui.body import Picture, Result, View, experiment_page
 from workbench_ui.doctor import doctor
+from workbench_ui.kept import Kept
 from workbench_ui.matrix import has_matrix, matrix
 from workbench_ui.tables import training_table
 
@@ -30,10 +33,20 @@ def say(result: Result) -> str:
     return finding(records["summary"], records["curve"], records["layers"])
 
 
+def statistics(result: Result) -> set[str]:
+    """What was measured in the layers or of the whole network."""
+    return set(result.records["layers"]["statistic"].unique())
+
+
 def measured(result: Result) -> list[str]:
     """The statistics that are there, the gradient first."""
-    there = set(result.records["layers"]["statistic"])
+    there = statistics(result)
     return [name for name in dict.fromkeys(["weight_grad_norm", *charts.NAMES]) if name in there]
+
+
+def panels(result: Result) -> tuple[int, int]:
+    """The width of each variant's panel, and how many stand side by side: no more than there are."""
+    return viewport.panels(220, min(3, len(result.order)))
 
 
 def full(result: Result) -> bool:
@@ -76,22 +89,23 @@ def learning(result: Result) -> list[Picture]:
         note += " A ring marks where a branch leaves its trunk: until there both are one."
     if not judged(curve):
         note += " These networks give their input back, so there is no accuracy."
-    draw = partial(
-        learning_charts.learning, curve, layers, statistic if known else "", by, smooth, log, log_x, names=result.order
-    )
+    shown = statistic if known else ""
+    rows = layers[layers["statistic"] == shown]
+    draw = partial(learning_charts.learning, curve, rows, shown, by, smooth, log, log_x, names=result.order)
     if known:
         note += (
             f" Point at a step in any of them. Below: {charts.NAMES[statistic]} of every weight layer; layer 1 is "
             "nearest the input."
         )
-    chart = draw(room=viewport.width(), heat=viewport.panels(220, 3))
-    return [Picture("learning", [chart], note + price(result), draw)]
+    live = any(status.live for status in result.statuses.values())
+    kept = Kept(partial(draw, room=viewport.width(), heat=panels(result), live=live))
+    return [Picture("learning", [kept], note + price(result), draw)]
 
 
 def ratio(result: Result) -> list[Picture]:
     """How much of the gradient reaches the first layer."""
     layers = result.records["layers"]
-    known = [name for name in ("weight_grad_norm", "signal_grad_norm") if name in set(layers["statistic"])]
+    known = [name for name in ("weight_grad_norm", "signal_grad_norm") if name in statistics(result)]
     if not known:
         return []
     statistic = st.segmented_control(
@@ -99,9 +113,19 @@ def ratio(result: Result) -> list[Picture]:
         format_func=lambda name: {"weight_grad_norm": "the weights", "signal_grad_norm": "the signal"}[name],
     )  # fmt: skip
     note = "1: as large in the first layer as in the last. Far below 1: vanishing. Far above: exploding. "
+    note += edge_said(ratios(layers, statistic)["ratio"])
     if numbers := ratio_said(layers, statistic, result.order):
         note += f"First → last measured step: {numbers}."
-    return [Picture("gradient, first over last layer", [gradient_ratio(layers, statistic, names=result.order)], note)]
+    draw = partial(gradient_ratio, layers, statistic, names=result.order)
+    return [Picture("gradient, first over last layer", [draw(room=viewport.width())], note, draw)]
+
+
+def edge_said(values: pd.Series) -> str:
+    """What the marks at the edges of the ratio's axis mean, if there are any."""
+    broken = not np.isfinite(values.to_numpy("float64")).all()
+    return ("Triangles at the edge: exactly 0. " if (values == 0).any() else "") + (
+        "Crosses: no ratio, because one of the two is not finite or both are 0. " if broken else ""
+    )
 
 
 def inside(result: Result) -> list[Picture]:
@@ -125,7 +149,7 @@ def inside(result: Result) -> list[Picture]:
     if not forms:
         draw = partial(profile_at_start, layers, statistic, names=result.order)
         return [Picture(name, [draw(room=viewport.width())], note, draw)]
-    chart = forms[form](layers, statistic, *viewport.panels(220, 3), names=result.order)
+    chart = forms[form](layers, statistic, *panels(result), names=result.order)
     return [Picture(name, [chart], note, partial(forms[form], layers, statistic, names=result.order))]
 
 
@@ -144,7 +168,7 @@ def sizes(result: Result) -> list[Picture]:
     if not len(table[table["what"] == what]):
         return []
     draw = partial(histograms.spread, table, what, step, names=result.order)
-    width, columns = viewport.panels(220, 3)
+    width, columns = panels(result)
     note = (
         f"Step {step}: where the {histograms.WORDS[what]} lie, each row one layer. Column 0: exactly 0. Column ∞: not "
         "finite. Half a power of ten a column."
@@ -163,13 +187,13 @@ def beginning(result: Result) -> list[Picture]:
     told = [said(found, direction, names) for direction in (FORWARD, BACKWARD)]
     note = " ".join(["Points: measured at step 0. Lines: theory, where there is one.", *filter(None, told)])
     draw = partial(signal, start, result.order, charts.seeds_of(layers))
-    return [Picture("signals at the start", [draw(room=viewport.width())], note, draw)]
+    return [Picture("signals at the start", [Kept(partial(draw, room=viewport.width()))], note, draw)]
 
 
 def whole(result: Result) -> list[Picture]:
     """Curvature of the loss, and noise of the gradient."""
     layers, curve = result.records["layers"], result.records["curve"]
-    there = set(layers["statistic"])
+    there = statistics(result)
     pictures = []
     if "hessian_eigenvalue" in there:
         limit = edges([job.run for job in result.jobs], curve, registry.current())
@@ -180,7 +204,7 @@ def whole(result: Result) -> list[Picture]:
             else "No dashed limit: none is known for these optimizers and remedies."
         )
         draw = partial(curvature.whole_network, layers, "hessian_eigenvalue", names=result.order, limit=limit)
-        pictures.append(Picture("curvature", [draw()], note, draw))
+        pictures.append(Picture("curvature", [draw(room=viewport.width())], note, draw))
     if "noise_scale" in there:
         batches = {int(job.run.task["batch_size"]) for job in result.jobs}
         batch = batches.pop() if len(batches) == 1 else None
@@ -189,7 +213,7 @@ def whole(result: Result) -> list[Picture]:
             "2018). A cross: the gradient of the batch cannot be told from noise."
         )
         draw = partial(curvature.whole_network, layers, "noise_scale", names=result.order, batch=batch)
-        pictures.append(Picture("gradient noise", [draw()], note, draw))
+        pictures.append(Picture("gradient noise", [draw(room=viewport.width())], note, draw))
     return pictures
 
 

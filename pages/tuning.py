@@ -20,7 +20,7 @@ from workbench_ui import viewport
 from workbench_ui.actions import COMPARE_AT_BEST, each_at_best
 from workbench_ui.bench import open_bench
 from workbench_ui.body import Picture, Result, experiment_page
-from workbench_ui.tables import cost_of, tuning_table
+from workbench_ui.tables import costs, tuning_table
 
 WHAT = {"steps": "steps to tolerance", "gap": "value reached"}
 BY = {"k": "trials", "evaluations": "gradient evaluations"}
@@ -90,9 +90,8 @@ def costs_of(ids: tuple[str, ...], _jobs: list[Job]) -> pd.DataFrame:
     failed = summary[summary["outcome"] == "failed"]
     if len(failed):
         raise WorkbenchError(f"{failed['variant'].iloc[0]} at its best: {failed['message'].iloc[0]}")
-    return pd.DataFrame(
-        [cost_of(own, path) | {"variant": name} for name, own in summary.groupby("variant", sort=False)]
-    )
+    found = costs(summary, path)
+    return pd.DataFrame([found[str(name)] | {"variant": name} for name in summary["variant"].drop_duplicates()])
 
 
 def cost(result: Result) -> list[Picture]:

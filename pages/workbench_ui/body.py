@@ -12,6 +12,7 @@ import streamlit as st
 from altair.utils.schemapi import debug_mode
 
 from workbench.charts import play
+from workbench.charts.layered import Layered
 from workbench.charts.stack import Stack
 from workbench.errors import WorkbenchError
 from workbench.experiment import Experiment, dump, parse
@@ -21,6 +22,7 @@ from workbench.runs.job import plan
 from workbench_ui import controls, state, viewport
 from workbench_ui.bench import open_bench
 from workbench_ui.compose import compose
+from workbench_ui.kept import Kept
 from workbench_ui.share import share
 
 POLL = 1.0  # seconds between looks at running work
@@ -47,7 +49,7 @@ class Picture:
     what draws the one chart that stands for them in a file (by default the first of them)."""
 
     name: str
-    charts: Sequence[alt.TopLevelMixin | Stack]
+    charts: Sequence[alt.TopLevelMixin | Stack | Kept]
     note: str = ""
     file: Callable[[], alt.TopLevelMixin | Stack] | None = None
 
@@ -328,6 +330,8 @@ def fitted(chart: Any) -> Any:
     """A single view takes the width of the page; its legends add to its height instead of eating into it."""
     if isinstance(chart, alt.Chart | alt.LayerChart):
         return chart.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
+    if isinstance(chart, Layered):
+        return Layered(chart.charts, **chart.more, autosize={"type": "fit-x", "contains": "padding"})
     return chart
 
 

@@ -21,6 +21,7 @@ from workbench.training.doctor import Answers, Complaint, Progress, Report, Trea
 from workbench_ui import state, viewport
 from workbench_ui.body import Picture, Result
 from workbench_ui.compose_variant import dot
+from workbench_ui.kept import Kept
 
 MOST = 6  # cures of one complaint that are offered
 BESIDE = 4  # variants in the picture of the evidence
@@ -169,7 +170,7 @@ def compared(result: Result, report: Report, tried: Sequence[Treatment]) -> list
     draw = partial(
         before_after, curve, layers, [treatment.before, treatment.after], statistics[chosen], names=result.order
     )
-    return [Picture("before and after", [draw(room=viewport.width())], f"{said[chosen]} {LINES}", draw)]
+    return [Picture("before and after", [Kept(partial(draw, room=viewport.width()))], f"{said[chosen]} {LINES}", draw)]
 
 
 def shown_evidence(result: Result, report: Report) -> Picture:
@@ -183,7 +184,7 @@ def shown_evidence(result: Result, report: Report) -> Picture:
     draw = partial(before_after, curve, layers, shown, statistic, names=result.order)
     nothing = "Nothing found." if report.healthy else " ".join(report.not_seen())
     note = f"{first.variant}: {first.rule.title.lower()}. {first.evidence}" if first else nothing
-    return Picture("evidence", [draw(room=viewport.width())], f"{note} {LINES}", draw)
+    return Picture("evidence", [Kept(partial(draw, room=viewport.width()))], f"{note} {LINES}", draw)
 
 
 def of(layers: pd.DataFrame, *variants: str) -> pd.DataFrame:

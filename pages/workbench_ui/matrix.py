@@ -19,6 +19,7 @@ from workbench.training.findings.matrix import matrix as matrix_of
 from workbench.training.findings.scores import Scores
 from workbench_ui import viewport
 from workbench_ui.body import Picture, Result
+from workbench_ui.kept import Kept
 
 ALL_PAIRS = 15  # variants up to which all pairs are listed
 ALL = "all others"
@@ -76,7 +77,7 @@ def curves(result: Result, found: Matrix) -> list[Picture]:
     gone = summary[summary["outcome"] == "diverged"]
     lost = list(zip(gone["variant"], gone["seed"], strict=True))
     least, header = 90, charts.HEADER + 100 if row else 84
-    size, wrap = viewport.panels(least, len(columns) if row else 4, axis=header)
+    size, wrap = viewport.panels(least, len(columns) if row else min(4, len(columns)), axis=header)
     if row:  # a grid cannot wrap: its panels share the width there is
         size = min(260, (viewport.width() - header) // len(columns) - 12)
     titles = (row.title if row else "", column.title)
@@ -97,7 +98,7 @@ def curves(result: Result, found: Matrix) -> list[Picture]:
     if others:
         named = " and ".join(factor.title for factor in others)
         note += f" Colours: {named}." if coloured else f" Averaged over {named}."
-    return [Picture("matrix", [draw(size=size, wrap=wrap)], note, partial(draw, size=170, wrap=4))]
+    return [Picture("matrix", [Kept(partial(draw, size=size, wrap=wrap))], note, partial(draw, size=170, wrap=4))]
 
 
 def arrangement(design: Design) -> tuple[Factor | None, Factor, list[Factor]]:

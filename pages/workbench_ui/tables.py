@@ -40,30 +40,29 @@ COST_COLUMNS = {
 }
 
 
-def cost_of(own: pd.DataFrame, path: pd.DataFrame) -> dict[str, float]:
-    """What a step of one variant's descents cost: gradient evaluations, microseconds (median of the seeds), bytes.
+def costs(summary: pd.DataFrame, path: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """What a step of each variant's descents cost: gradient evaluations, microseconds (median of the seeds), bytes.
 
-    ``own`` are its rows of ``summary``; NaN where no step was taken.
+    NaN where no step was taken.
     """
-    steps = path[path["variant"] == own["variant"].iloc[0]].groupby("seed")["step"].max()
-    taken = own["seed"].map(steps).where(lambda count: count > 0)
-    return {
-        "evaluations": float((own["evaluations"] / taken).median()),
-        "microseconds": float((own["seconds"] * 1e6 / taken).median()),
-        "state_bytes": float(own["state_bytes"].max()),
-    }
+    keys = ["variant", "seed"]
+    rows = summary.join(path.groupby(keys)["step"].max().rename("taken"), on=keys)
+    taken = rows["taken"].where(rows["taken"] > 0)
+    each = pd.DataFrame({"evaluations": rows["evaluations"] / taken, "microseconds": rows["seconds"] * 1e6 / taken})
+    found = each.groupby(rows["variant"]).median().join(summary.groupby("variant")["state_bytes"].max())
+    return {str(name): row for name, row in found.astype("float64").to_dict("index").items()}
 
 
 def descent_table(result: Result) -> Table:
     """Outcome, step, final value and place of every descent."""
     summary, path = result.records["summary"], result.records["path"]
-    last = path.groupby("variant").last() if len(path) else path
+    last = path.groupby("variant")[["x", "y"]].last().to_dict("index") if len(path) else {}
+    summaries, cost = dict(iter(summary.groupby("variant"))), costs(summary, path)
     rows: list[dict[str, Any]] = []
     for name in result.order:
-        own = summary[summary["variant"] == name]
-        if not len(own):
+        if name not in summaries:
             continue
-        end = last.loc[name] if name in last.index else {"x": None, "y": None}
+        own, end = summaries[name], last.get(name, {"x": None, "y": None})
         rows.append(
             {
                 "variant": name,
@@ -72,7 +71,7 @@ def descent_table(result: Result) -> Table:
                 "final value": own["value"].iloc[0],
                 "x": end["x"],
                 "y": end["y"],
-                **cost_of(own, path),
+                **cost[name],
                 "time": own["seconds"].sum() * 1000,
                 "remark": message(own),
             }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import altair as alt
 import pandas as pd
@@ -50,7 +51,7 @@ def test_a_kept_picture_is_the_one_that_is_drawn_anew(visit: Visit, tab: str, mo
     monkeypatch.setattr(Stack, "__init__", lambda self, *a, **k: None)  # from here on nothing can be drawn
     assert drawn(test.run()) == first
     monkeypatch.undo()
-    monkeypatch.setattr("workbench_ui.kept.Kept", lambda key, draw: draw())
+    kept.place_of.clear()
     anew = drawn(visit("surfaces", surfaces__plain=SHORT, surfaces__tabs=tab))
     assert anew[1] == first[1]
     assert without_names(anew[0]) == without_names(first[0])
@@ -75,11 +76,15 @@ def test_other_records_and_other_names_make_another_picture(visit: Visit) -> Non
     assert "One" not in drawn(test)[0]
 
 
+def points(rows: pd.DataFrame) -> Stack:
+    return Stack([alt.Chart(rows).mark_point().encode(x="a:Q")])
+
+
 def test_written_for_a_file_it_is_drawn_with_its_rows_and_not_kept() -> None:
     rows = pd.DataFrame({"a": [1, 2]})
-    one = kept.Kept("key", lambda: Stack([alt.Chart(rows).mark_point().encode(x="a:Q")]))
+    one = kept.Kept(partial(points, rows))
     assert list(one.to_dict()["datasets"].values()) == [[{"a": 1}, {"a": 2}]]
-    assert kept.place_of("key") == {}
+    assert kept.place_of(kept.key_of(one.draw)) == {}
 
 
 def test_each_surface_has_a_picture_of_its_own_with_its_own_variants(visit: Visit) -> None:

@@ -86,16 +86,16 @@ def test_the_picture_is_valid_and_keeps_the_colours_of_the_page(statistic: str, 
     made = records(other=([1.0], 0.2), ill=([0.0], 0.2), well=([1.0], 0.9))
     names = ["other", "ill", "well"]
     spec = before_after(made["curve"], made["layers"], ["ill", "well"], statistic, room, names).to_dict()
-    assert len(spec["concat"]) == (2 if statistic else 1)
-    assert spec["columns"] == (2 if statistic and room > 640 else 1)
-    scale = spec["concat"][0]["layer"][0]["encoding"]["color"]["scale"]
+    rows = [len(row["hconcat"]) for row in spec["vconcat"]]
+    assert rows == ([1] if not statistic else [2] if room > 640 else [1, 1])
+    scale = spec["vconcat"][0]["hconcat"][0]["layer"][0]["encoding"]["color"]["scale"]
     assert scale == {"domain": ["ill", "well"], "range": list(PALETTE[1:3])}
 
 
 def test_a_gradient_of_exactly_0_is_marked() -> None:
     made = records(ill=([0.0], 0.2), well=([1.0], 0.9))
     spec = before_after(made["curve"], made["layers"], ["ill", "well"], "signal_grad_norm").to_dict()
-    marks = [layer["mark"]["type"] for layer in spec["concat"][1]["layer"]]
+    marks = [layer["mark"]["type"] for layer in spec["vconcat"][0]["hconcat"][1]["layer"]]
     assert marks == ["line", "point"]
     assert "goes from 0 to 0.5 times" in before_after_said(made, "ill", "well", "signal_grad_norm", "x")
 

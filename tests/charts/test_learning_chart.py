@@ -11,6 +11,7 @@ from workbench.charts.cursor import CURSOR, NOW, STOPS, Cursor, said, stops, unt
 from workbench.charts.curves import plotted
 from workbench.charts.learning import learning
 from workbench.charts.tables import rows_of, shortened
+from workbench.charts.training import columns_beside
 
 RECORDED = layers({("good", s, i): 10.0 ** (i - 3 - s) for s in (0, 5, 19) for i in (1, 2, 3)})
 
@@ -58,7 +59,7 @@ def test_the_whole_picture_has_one_cursor(room, smooth):
     spec = check(learning(curve(seeds=2), RECORDED, room=room, smooth=smooth, heat=(260, 1)))
     [cursor] = spec["params"]
     assert cursor["name"] == CURSOR
-    assert {event["type"] for event in cursor["on"][0]["events"]} == {"pointermove", "pointerdown"}
+    assert {event["type"] for event in cursor["on"][0]["events"]} == {"pointermove", "pointerdown", "pointerover"}
     felt = [v for v in views(spec) if any(step.get("as") == "hover" for step in v.get("transform", []))]
     assert len(felt) == 3  # loss, accuracy, cells
     moved = [v for v in views(spec) if any(step.get("filter") == NOW for step in v.get("transform", []))]
@@ -92,6 +93,20 @@ def test_a_gradient_that_is_zero_or_broken_is_drawn():
     rows = RECORDED.assign(value=[0.0, np.nan, *[0.0] * 7])
     shapes = [view["mark"].get("shape") for view in views(check(learning(curve(variants=("good",)), rows)))]
     assert {"triangle-down", "cross"} <= set(shapes)
+
+
+def test_legends_stand_side_by_side_where_there_is_room_for_both():
+    names = ["a name", "another name", "a third name", "a fourth name"]
+    assert columns_beside(names, 1000, 250) == 5
+    assert columns_beside(names, 650, 250) == 2
+    assert columns_beside(names, 130, 250) == 1
+
+
+def test_while_trainings_go_on_the_cursor_stands_at_the_newest_step():
+    told = {
+        live: learning(curve(steps=30), RECORDED, live=live).to_dict()["params"][0]["value"] for live in (False, True)
+    }
+    assert told == {False: 0, True: 29}
 
 
 def test_the_cursor_begins_where_it_is_told():

@@ -175,6 +175,10 @@ def test_transfer_shows_the_test_split_by_epoch():
     assert line["color"]["legend"]["title"] == "strategy (mean and range of 3 seeds)"
     assert line["y"]["title"] == "test accuracy"
     assert set(data_of(spec, "epoch").epoch) == {0, 1}
+    named = check(accuracy_by_strategy(curve(), names=["not begun", "good", "blows up"]))["layer"][1]["encoding"]
+    assert named["color"]["scale"]["domain"] == ["not begun", "good", "blows up"], (
+        "colours by the order of the experiment"
+    )
 
 
 def layer_data(chart, shape: str) -> pd.DataFrame:

@@ -68,9 +68,7 @@ def test_a_model_that_gives_its_input_back_has_no_labels_to_smooth(bench):
     bench.registry.add("model", model, Plugin("mirror", "test", ""))
     try:
         task = {"dataset": "digits", "model": "mirror", "epochs": 1}
-        with pytest.raises(
-            WorkbenchError, match=r"remedy 'label_smoothing': .*not classes"
-        ):
+        with pytest.raises(WorkbenchError, match=r"remedy 'label_smoothing': .*not classes"):
             bench.train(task, {"remedies": ["label_smoothing"]})
         summary, _ = bench.train(task, {"remedies": ["loss_scaling"]})
         assert summary["outcome"] == "finished"

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
 
 from workbench.charts.curves import judged, loss_title
+from workbench.charts.layered import Layered
 from workbench.charts.ratio import ratios
+from workbench.charts.stack import Stack
 from workbench.charts.style import colors_of, number
-from workbench.charts.training import NAMES, NORMS, over_seeds, power_axis, thinned, variants
+from workbench.charts.tables import Filled, Tables
+from workbench.charts.training import NAMES, NORMS, columns_in, over_seeds, power_axis, thinned, variants
 from workbench.words import percent
 
 GRADIENTS = ("signal_grad_norm", "weight_grad_norm")
@@ -27,7 +30,7 @@ def telling(wanted: str, layers: pd.DataFrame) -> str:
 
     Empty when ``layers`` has no rows of any.
     """
-    there = set(layers["statistic"])
+    there = set(layers["statistic"].unique())
     return next((statistic for statistic in (wanted, *GRADIENTS, *NAMES) if statistic in there), "")
 
 
@@ -38,7 +41,7 @@ def before_after(
     statistic: str,
     room: int = 900,
     names: Sequence[str] = (),
-) -> alt.ConcatChart:
+) -> Filled:
     """Loss by step beside ``statistic`` by layer, of the variants ``shown`` (before, after), in ``room`` pixels.
 
     Means over the seeds. ``names`` are all variants of the page in their order, which decides the colours; an empty
@@ -49,16 +52,22 @@ def before_after(
     scale = alt.Scale(domain=list(shown), range=[shades[names.index(name)] for name in shown])
     across = statistic != "" and room >= 640
     width = (room // 2 if across else room) - 90
-    legend = alt.Legend(title=None, orient="top", labelLimit=300, columns=1 if across else 2)
+    legend = alt.Legend(
+        title=None, orient="top", labelLimit=300, columns=columns_in(shown, room),
+        symbolType="stroke", symbolStrokeWidth=3, symbolOpacity=1,
+    )  # fmt: skip
     tint = alt.Color("variant:N", scale=scale, sort=list(shown), legend=legend)
-    parts = [losses(curve[curve["variant"].isin(shown)], tint, width)]
+    tables = Tables()
+    parts = [losses(curve[curve["variant"].isin(shown)], tint, width, tables)]
     if statistic:
-        parts.append(profiles(layers[layers["variant"].isin(shown)], statistic, tint, width))
-    made = alt.concat(*parts, columns=2 if across else 1, spacing=24)
-    return cast(alt.ConcatChart, made.resolve_scale(color="shared"))
+        parts.append(profiles(layers[layers["variant"].isin(shown)], statistic, tint, width, tables))
+    shared = {"scale": {"color": "shared"}}  # one legend for both
+    rows = [parts] if across else [[part] for part in parts]
+    made = [Stack(row, across=True, spacing=24, resolve=shared) for row in rows]
+    return Filled(made, tables, spacing=24, resolve=shared)
 
 
-def losses(curve: pd.DataFrame, tint: alt.Color, width: int) -> alt.LayerChart:
+def losses(curve: pd.DataFrame, tint: alt.Color, width: int, tables: Tables) -> Layered:
     """Thin the training batches, thick the test split."""
     parted = [thinned(curve[curve["split"] == "train"], POINTS), curve[curve["split"] == "test"]]
     table = over_seeds(pd.concat(parted), "loss", ["variant", "split", "step"])
@@ -72,14 +81,14 @@ def losses(curve: pd.DataFrame, tint: alt.Color, width: int) -> alt.LayerChart:
         alt.Tooltip("step:Q"),
         alt.Tooltip("value:Q", format=".4g"),
     ]
-    base = alt.Chart(table).encode(x=x, y=y, color=tint, tooltip=tooltip)
+    base = alt.Chart(tables.add("losses", table)).encode(x=x, y=y, color=tint, tooltip=tooltip)
     line: dict[str, Any] = {"invalid": "break-paths-filter-domains"}
     thin = base.transform_filter("datum.split == 'train'").mark_line(strokeWidth=1, opacity=0.55, **line)
     thick = base.transform_filter("datum.split == 'test'").mark_line(strokeWidth=2.5, **line)
-    return cast(alt.LayerChart, alt.layer(thin, thick).properties(width=width, height=240))
+    return Layered([thin, thick], width=width, height=240)
 
 
-def profiles(layers: pd.DataFrame, statistic: str, tint: alt.Color, width: int) -> alt.LayerChart:
+def profiles(layers: pd.DataFrame, statistic: str, tint: alt.Color, width: int, tables: Tables) -> Layered:
     """The measurement by layer at the first and the last look of each variant; triangles at the edge: exactly 0."""
     table = ends(layers, statistic)
     title = NAMES.get(statistic, statistic)
@@ -105,17 +114,17 @@ def profiles(layers: pd.DataFrame, statistic: str, tint: alt.Color, width: int) 
         alt.Tooltip("step:Q"),
         alt.Tooltip("value:Q", title=title, format=".3g"),
     ]
-    base = alt.Chart(table).encode(x=x, color=tint, tooltip=tooltip)
+    base = alt.Chart(tables.add("looks", table)).encode(x=x, color=tint, tooltip=tooltip)
     lines = base.mark_line(point=alt.OverlayMarkDef(size=30, filled=True)).encode(
         y=alt.Y("value:Q", **axis), strokeDash=dash, strokeWidth=alt.value(1.8)
     )
     if statistic not in NORMS:
-        return cast(alt.LayerChart, alt.layer(lines).properties(width=width, height=240))
+        return Layered([lines], width=width, height=240)
     parts: list[Any] = [lines.transform_filter("datum.value > 0")]
-    if len(nothing := table[table["value"] == 0]):
-        mark = alt.Chart(nothing).mark_point(shape="triangle-down", filled=True, size=50)
-        parts.append(mark.encode(x=x, y=alt.value(235), color=tint, tooltip=tooltip))
-    return cast(alt.LayerChart, alt.layer(*parts).properties(width=width, height=240))
+    if (table["value"] == 0).any():
+        mark = base.transform_filter("datum.value === 0").mark_point(shape="triangle-down", filled=True, size=50)
+        parts.append(mark.encode(y=alt.value(235)))
+    return Layered(parts, width=width, height=240)
 
 
 def ends(layers: pd.DataFrame, statistic: str) -> pd.DataFrame:
@@ -147,6 +156,7 @@ def before_after_said(records: Mapping[str, pd.DataFrame], before: str, after: s
 
 def change(layers: pd.DataFrame, before: str, after: str, statistic: str) -> str:
     """What became of the measurement, in words; empty where one of the two has none."""
+    layers = layers[layers["statistic"] == statistic]
     found = [describe(layers[layers["variant"] == name], statistic) for name in (before, after)]
     if any(math.isnan(value) for value in found):
         return ""
@@ -166,12 +176,10 @@ def change(layers: pd.DataFrame, before: str, after: str, statistic: str) -> str
 def describe(own: pd.DataFrame, statistic: str) -> float:
     """One number for one variant: gradients as first over last layer at the first look; else see ``change``."""
     if statistic in GRADIENTS:
-        table = ratios(own, statistic)
-        return mean(table.loc[table["step"] == table["step"].min(), "ratio"])
-    rows = own[own["statistic"] == statistic]
+        return mean(ratios(own[own["step"] == own["step"].min()], statistic)["ratio"])
     if statistic == "update_ratio":
-        return mean(rows.groupby("seed")["value"].max())
-    rows = rows[rows["step"] == rows.groupby("seed")["step"].transform("max")]
+        return mean(own.groupby("seed")["value"].max())
+    rows = own[own["step"] == own.groupby("seed")["step"].transform("max")]
     if statistic in SHARES:
         return mean(rows.groupby("seed")["value"].max())
     return mean(rows.loc[rows["index"] == 1, "value"])

@@ -2,6 +2,7 @@
 
 It is a variable of the whole picture, a signal of Vega that Vega-Lite hands on as it is, because its schema knows no
 variable that listens to a pointer. A mark moves the cursor when its row has a field ``hover``, the step it stands for.
+A picture that is drawn anew hears by ``pointerover`` of a pointer that rests on it: so the cursor stays under it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Cursor:
 
     def to_dict(self) -> dict[str, Any]:
         """As Vega spells it."""
-        moved = [{"source": "view", "type": kind} for kind in ("pointermove", "pointerdown")]
+        moved = [{"source": "view", "type": kind} for kind in ("pointermove", "pointerdown", "pointerover")]
         update = f"datum && isNumber(datum.hover) ? datum.hover : {CURSOR}"
         return {"name": CURSOR, "value": self.first, "on": [{"events": moved, "update": update}]}
 
@@ -44,9 +45,15 @@ def stops(steps: Sequence[int], measured: Sequence[int] = ()) -> list[int]:
 
 def until(rows: pd.DataFrame) -> pd.Series:
     """For each row the variant's next step, NaN at its last: with it ``NOW`` finds the last one before the cursor."""
-    steps = rows[["variant", "step"]].drop_duplicates().sort_values("step", kind="stable")
-    steps["until"] = steps.groupby("variant", sort=False)["step"].shift(-1)
-    return rows[["variant", "step"]].merge(steps, on=["variant", "step"], how="left")["until"].set_axis(rows.index)
+    who, steps = pd.factorize(rows["variant"])[0], rows["step"].to_numpy("float64")
+    order = np.lexsort((steps, who))
+    pairs = np.column_stack((who, steps))[order]
+    begins = np.flatnonzero((np.diff(pairs, axis=0, prepend=-1) != 0).any(axis=1))  # each step of each variant once
+    own, following = pairs[begins], np.roll(pairs[begins], -1, axis=0)
+    later = (own[:, 0] == following[:, 0]) & (following[:, 1] > own[:, 1])
+    found = np.empty(len(rows))
+    found[order] = np.repeat(np.where(later, following[:, 1], np.nan), np.diff(begins, append=len(rows)))
+    return pd.Series(found, index=rows.index)
 
 
 def said(table: pd.DataFrame, names: Sequence[str], at: Sequence[int], x: str, metric: str) -> pd.DataFrame:
@@ -56,12 +63,13 @@ def said(table: pd.DataFrame, names: Sequence[str], at: Sequence[int], x: str, m
     ``table`` has variant, split, step, ``x`` and ``metric``. A variant says nothing before it begins and after its end.
     Empty where the variants do not have one x for a step (seconds, or epochs of different lengths).
     """
-    places = table.groupby("step")[x].agg(["min", "max"]).dropna()
-    low, high = places["min"].to_numpy("float64"), places["max"].to_numpy("float64")
-    if len(low) == 0 or (high - low > 1e-9 * (1 + np.abs(low))).any():
+    placed = table[table[x].notna()]
+    known, first, where = np.unique(placed["step"].to_numpy("int64"), return_index=True, return_inverse=True)
+    place = placed[x].to_numpy("float64")
+    if len(known) == 0 or (np.abs(place - place[first][where]) > 1e-9 * (1 + np.abs(place))).any():
         return pd.DataFrame(columns=["step", "x", "left", "right"])
-    steps = np.array([step for step in at if places.index[0] <= step <= places.index[-1]], dtype=np.int64)
-    middle = np.interp(steps, places.index.to_numpy("float64"), low)
+    steps = np.array([step for step in at if known[0] <= step <= known[-1]], dtype=np.int64)
+    middle = np.interp(steps, known, place[first])
     edges = (middle[1:] + middle[:-1]) / 2
     found: dict[str, Any] = {"step": steps, "x": middle, "left": [*middle[:1], *edges], "right": [*edges, *middle[-1:]]}
     groups = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import altair as alt
 import pandas as pd
 
+from workbench.charts.layered import Layered
 from workbench.charts.track import track
 from workbench.charts.training import Width, over_seeds, seeds_of, thinned, variants
 
@@ -23,11 +23,12 @@ def whole_network(
     *,
     limit: pd.DataFrame | None = None,
     batch: int | None = None,
-) -> alt.LayerChart:
+    room: int = 0,
+) -> Layered:
     """``hessian_eigenvalue`` or ``noise_scale`` of every variant, on logarithmic axes.
 
     ``limit`` (``workbench.training.edge.edges``) is drawn as a dashed line of the variant's colour; ``batch``, the
-    size of all variants' batches, as a grey one.
+    size of all variants' batches, as a grey one. ``room``: pixels of the legend.
     """
     rows = layers[(layers["statistic"] == statistic) & (layers["index"] == 0)]
     table = over_seeds(rows, "value", ["variant", "step"]).sort_values("step", kind="stable")
@@ -38,4 +39,6 @@ def whole_network(
         lines = lines[lines["variant"].isin(table["variant"])]
     level = float(batch) if batch else None
     said = f"batch size {batch}" if batch else EDGE
-    return track(table, WHOLE[statistic], known, seeds_of(layers), width, height, level=level, said=said, limit=lines)
+    return track(
+        table, WHOLE[statistic], known, seeds_of(layers), width, height, level=level, said=said, limit=lines, room=room
+    )

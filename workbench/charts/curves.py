@@ -48,16 +48,19 @@ def loss_title(curve: pd.DataFrame) -> str:
 def breaks(rows: pd.DataFrame, metric: str, x: str = "step") -> pd.DataFrame:
     """Where each run first lost its footing: its last finite value, and the step at which it was not finite."""
     found: list[dict[str, Any]] = []
+    columns = list(dict.fromkeys(["variant", "seed", "step", x, "value", "note"]))
     lost = rows.loc[~np.isfinite(rows[metric].astype("float64")), ["variant", "seed"]].drop_duplicates()
-    rows = rows.merge(lost, on=["variant", "seed"]) if len(lost) else rows.iloc[:0]
-    for (variant, seed), run in rows.sort_values("step", kind="stable").groupby(["variant", "seed"], sort=False):
+    if lost.empty:
+        return pd.DataFrame(columns=columns)
+    rows = rows.merge(lost, on=["variant", "seed"]).sort_values("step", kind="stable")
+    for (variant, seed), run in rows.groupby(["variant", "seed"], sort=False):
         finite = np.isfinite(run[metric].to_numpy("float64"))
         if finite.all() or not finite.any():
             continue
         last = run[finite].iloc[-1]
         found.append({"variant": variant, "seed": seed, "step": last["step"], x: last[x], "value": last[metric]})
         found[-1]["note"] = f"diverged at step {run.loc[~finite, 'step'].iloc[0]}"
-    return pd.DataFrame(found, columns=list(dict.fromkeys(["variant", "seed", "step", x, "value", "note"])))
+    return pd.DataFrame(found, columns=columns)
 
 
 def forks(curve: pd.DataFrame, metric: str, x: str = "step") -> pd.DataFrame:
@@ -236,9 +239,10 @@ def vertical(curve: pd.DataFrame, metric: Metric, log: bool) -> alt.Y:
     if metric == "accuracy":
         return alt.Y("accuracy:Q", title="accuracy", scale=alt.Scale(zero=False), axis=alt.Axis(format="%"))
     scale = alt.Scale(type="log") if log else alt.Scale(zero=False)
-    return alt.Y(
-        "loss:Q", title=loss_title(curve), scale=scale, axis=alt.Axis(format="~g", tickCount=5) if log else alt.Axis()
-    )
+    losses = curve["loss"].to_numpy("float64")
+    form = ".0e" if losses.max(where=np.isfinite(losses), initial=0.0) > 1e5 else "~g"
+    axis = alt.Axis(format=form, tickCount=5) if log else alt.Axis()
+    return alt.Y("loss:Q", title=loss_title(curve), scale=scale, axis=axis)
 
 
 def along(table: pd.DataFrame, by: Axis, log: bool) -> alt.X:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import altair as alt
 import numpy as np
@@ -101,7 +102,10 @@ def heat_map(
     if present := [state for state in (ZERO, BROKEN) if (table["state"] == state).any()]:
         tones = {ZERO: QUIET, BROKEN: OUTCOMES["diverged"][0]}
         scale = alt.Scale(domain=present, range=[tones[state] for state in present])
-        key = alt.Legend(title="no logarithm" if logarithmic else "no number", orient="top", symbolType="square")
+        place: Literal["top", "bottom"] = (
+            "top" if columns * width > 480 else "bottom"
+        )  # beside the other if there is room
+        key = alt.Legend(title="no logarithm" if logarithmic else "no number", orient=place, symbolType="square")
         special = felt.transform_filter("datum.state != ''").mark_rect()  # fill: a scale beside that of color
         parts.append(special.encode(x=x, y=y, fill=alt.Fill("state:N", scale=scale, legend=key), tooltip=tooltip))
     if listens:

@@ -34,7 +34,7 @@ def inside(
     else:
         y = alt.Y("value:Q", title=title, scale=alt.Scale(zero=True))
     ticks = sorted({1, (1 + depth) // 2, depth})
-    key = alt.Legend(title="layer (1 is nearest the input)", orient="top", values=ticks, gradientLength=180)
+    key = alt.Legend(title="layer (1 is nearest the input)", orient="top", values=ticks, format="d", gradientLength=180)
     tint = alt.Color("index:Q", scale=alt.Scale(scheme="viridis", domain=[1, max(2, depth)]), legend=key)
     tooltip = [
         alt.Tooltip("variant:N"),

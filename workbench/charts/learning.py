@@ -14,9 +14,10 @@ from workbench.charts.layered import Layered
 from workbench.charts.profile import profile
 from workbench.charts.stack import Stack
 from workbench.charts.tables import Filled, Tables
-from workbench.charts.training import Axis, columns_in, seeds_of, variants
+from workbench.charts.training import Axis, columns_beside, seeds_of, variants
 
 SIDE = 98  # pixels that a panel's axis and the gap beside it take
+SPLIT = 150  # those of the legend that tells training from test
 NARROW = 640  # below that the panels stand below each other
 CHANNELS = ("color", "fill", "strokeDash", "strokeWidth")
 APART = {"scale": dict.fromkeys(CHANNELS, "independent")}
@@ -34,11 +35,13 @@ def learning(
     room: int = 1000,
     names: Sequence[str] = (),
     heat: tuple[int, int] = (260, 3),
+    live: bool = False,
 ) -> Stack:
     """Curves above, the heat map of ``statistic`` below, in ``room`` pixels; pointing at a step marks it everywhere.
 
     ``heat``: the width of each panel of the heat map, and how many stand in a row. Without rows of the statistic the
-    curves stand alone; networks that give their input back have no accuracy.
+    curves stand alone; networks that give their input back have no accuracy. The cursor begins at the first step; of
+    trainings that are still ``live`` at the newest.
     """
     names = variants(curve, names)
     measured = layers[layers["statistic"] == statistic]
@@ -52,7 +55,7 @@ def learning(
     height = 240 if across else 220
     tables = Tables()
     table = plotted(curve, metrics, by, smooth, log, room_for(names))
-    columns = columns_in(names, room)
+    columns = columns_beside(names, room, SIDE + SPLIT)
     parts: list[Any] = []
     for metric in metrics:
         scaled = log and metric == "loss"
@@ -65,4 +68,6 @@ def learning(
     made: list[Any] = [Stack(row, across=True, spacing=18, resolve=SHARED) for row in rows]
     upper = Stack(made, spacing=10, resolve=SHARED)
     below = [heat_map(found, statistic, *heat, names, tables, listens=True)] if len(measured) else []
-    return Filled([upper, *below], tables, params=[Cursor(at[0] if at else 0)], spacing=22, resolve=APART)
+    return Filled(
+        [upper, *below], tables, params=[Cursor(at[-1 if live else 0] if at else 0)], spacing=22, resolve=APART
+    )

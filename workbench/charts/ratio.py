@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
+from workbench.charts.layered import Layered
 from workbench.charts.style import number
 from workbench.charts.track import track
 from workbench.charts.training import NAMES, Width, over_seeds, seeds_of, variants
@@ -16,12 +16,15 @@ from workbench.charts.training import NAMES, Width, over_seeds, seeds_of, varian
 def ratios(layers: pd.DataFrame, statistic: str = "weight_grad_norm") -> pd.DataFrame:
     """First layer's value divided by the last layer's, of every run and measured step."""
     keys = ["variant", "seed", "step"]
-    rows = layers[(layers["statistic"] == statistic) & (layers["index"] > 0)].sort_values("index", kind="stable")
-    rows = rows[[*keys, "value"]]
-    ends = rows.drop_duplicates(keys).merge(rows.drop_duplicates(keys, keep="last"), on=keys, suffixes=("", "_last"))
+    rows = layers[(layers["statistic"] == statistic) & (layers["index"] > 0)]
+    looks = rows.groupby(keys, sort=False).ngroup().to_numpy()
+    order = np.lexsort((rows["index"].to_numpy(), looks, rows["step"].to_numpy()))
+    ends = np.flatnonzero(np.diff(looks[order], prepend=-1, append=-1))
+    first, last = order[ends[:-1]], order[ends[1:] - 1]
+    values = rows["value"].to_numpy("float64")
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.divide(ends["value"].to_numpy("float64"), ends["value_last"].to_numpy("float64"))
-    return ends[keys].assign(ratio=ratio).sort_values("step", kind="stable")
+        ratio = np.divide(values[first], values[last])
+    return rows[keys].iloc[first].assign(ratio=ratio)
 
 
 def gradient_ratio(
@@ -30,16 +33,17 @@ def gradient_ratio(
     width: Width = "container",
     height: int = 260,
     names: Sequence[str] = (),
-) -> alt.LayerChart:
+    room: int = 0,
+) -> Layered:
     """The first layer's norm over the last layer's, by step: 1 is balance, below 1 the signal vanishes on its way.
 
     Both axes are logarithmic (steps from 0). Over several seeds the mean and the range. Triangles at the
     lower edge: the ratio is exactly 0, because nothing arrives at the first layer; crosses at the upper one: it is
-    not finite.
+    not finite. ``room``: pixels of the legend.
     """
     table = over_seeds(ratios(layers, statistic), "ratio", ["variant", "step"])
     title = f"{NAMES.get(statistic, statistic)}: first / last layer"
-    return track(table, title, variants(layers, names), seeds_of(layers), width, height, level=1.0)
+    return track(table, title, variants(layers, names), seeds_of(layers), width, height, level=1.0, room=room)
 
 
 def ratio_said(layers: pd.DataFrame, statistic: str = "weight_grad_norm", names: Sequence[str] = ()) -> str:

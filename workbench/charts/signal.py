@@ -10,9 +10,10 @@ import pandas as pd
 
 from workbench.charts.layered import Layered
 from workbench.charts.stack import Stack
-from workbench.charts.training import BROKEN, ZERO, Seeds, color, columns_in, power_axis, several
+from workbench.charts.training import BROKEN, ZERO, Seeds, color, columns_beside, dash, power_axis, several
 
 SIDE = 100  # pixels that a panel's axis and the gap beside it take
+KINDS = 190  # those of the legend that tells measured from theory
 NARROW = 640
 TITLES = {
     "forward": "second moment of the activations",
@@ -30,7 +31,7 @@ def signal(start: pd.DataFrame, names: Sequence[str], seeds: Seeds, room: int = 
     """
     across = room >= NARROW
     width = (room // 2 if across else room) - SIDE
-    columns = columns_in(names, room)
+    columns = columns_beside(names, room, SIDE + KINDS)
     parts = [
         panel(start[start["direction"] == direction], direction, names, seeds, width, columns) for direction in TITLES
     ]
@@ -54,7 +55,7 @@ def panel(
     )
     title = TITLES[direction]
     y = alt.Y("measured:Q", title=title, scale=scale, axis=axis)
-    tint = color(names, seeds, columns=columns)
+    tint, pattern = color(names, seeds, columns=columns), dash(names, seeds, columns=columns)
     kinds = alt.Legend(
         title=None, orient="top" if columns > 2 else "bottom", symbolStrokeColor="gray", symbolFillColor="gray"
     )
@@ -71,7 +72,7 @@ def panel(
     seen = rows[rows["measured"] > 0]
     lines = alt.Chart(theory).mark_line(strokeWidth=2, opacity=0.75)
     expected = alt.Y("theory:Q", title=title, scale=scale, axis=axis)
-    parts: list[Any] = [lines.encode(x=x, y=expected, color=tint, tooltip=tooltip)]
+    parts: list[Any] = [lines.encode(x=x, y=expected, color=tint, strokeDash=pattern, tooltip=tooltip)]
     if several(seeds):
         bars = alt.Chart(seen[seen["low"] > 0]).mark_rule(strokeWidth=1.4)
         parts.append(bars.encode(x=x, y=alt.Y("low:Q", scale=scale), y2=alt.Y2("high:Q"), color=tint))

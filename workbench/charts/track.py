@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import altair as alt
 import pandas as pd
 
+from workbench.charts.layered import Layered
 from workbench.charts.training import (
     BROKEN,
     ZERO,
@@ -36,7 +37,7 @@ def track(
     said: str = "",
     limit: pd.DataFrame | None = None,
     room: int = 0,
-) -> alt.LayerChart:
+) -> Layered:
     """``table`` has variant, step, value, low, high and seeds (``over_seeds``).
 
     ``level``: a dashed grey line, called ``said``. ``limit`` (variant, step, value): a dashed line of each variant,
@@ -82,4 +83,4 @@ def track(
         if len(rows):
             mark = alt.Chart(rows.assign(state=state)).mark_point(shape=shape, filled=True, size=50, opacity=1)
             parts.append(mark.encode(x=x, y=alt.value(place), color=tint, tooltip=[*tooltip, alt.Tooltip("state:N")]))
-    return cast(alt.LayerChart, alt.layer(*parts).properties(width=width, height=height))
+    return Layered(parts, width=width, height=height)

@@ -71,6 +71,12 @@ def columns_in(names: Sequence[str], room: int) -> int:
     return max(1, int(room // min(widest, 310)))
 
 
+def columns_beside(names: Sequence[str], room: int, other: int) -> int:
+    """``columns_in`` beside a legend of ``other`` pixels; where no three fit, up to two, and it goes elsewhere."""
+    beside = columns_in(names, room - other)
+    return beside if beside > 2 else min(2, columns_in(names, room))
+
+
 def color(names: Sequence[str], seeds: Seeds, title: str = "variant", columns: int = 2) -> alt.Color:
     """The colour of each variant; ``columns=0`` leaves the legend to another view."""
     shown = legend(seeds, title, columns) if columns else None
@@ -102,13 +108,13 @@ def thinned(rows: pd.DataFrame, points: int = POINTS) -> pd.DataFrame:
 
     The same, because a mean over different seeds at every other step would jump between them.
     """
-    parts = []
-    for _, own in rows.groupby("variant", sort=False):
-        steps = np.unique(own["step"].to_numpy())
-        ends = own.groupby("seed")["step"].max().unique()
-        kept = {*steps[:: math.ceil(len(steps) / points) or 1].tolist(), *ends.tolist()}
-        parts.append(own[own["step"].isin(kept)])
-    return pd.concat(parts, ignore_index=True) if parts else rows
+    steps, kept = rows["step"].to_numpy(), np.zeros(len(rows), dtype=bool)
+    last = rows.groupby(["variant", "seed"], sort=False)["step"].transform("max").to_numpy() == steps
+    for own in rows.groupby("variant", sort=False).indices.values():
+        known = np.unique(steps[own])
+        chosen = np.concatenate((known[:: math.ceil(len(known) / points)], steps[own][last[own]]))
+        kept[own] = np.isin(steps[own], chosen)
+    return rows[kept].reset_index(drop=True)
 
 
 def over_seeds(rows: pd.DataFrame, metric: str, keys: Sequence[str]) -> pd.DataFrame:
@@ -149,5 +155,8 @@ def power_axis(values: pd.Series, **more: Any) -> tuple[alt.Scale, alt.Axis]:
     if high < 10 * low:  # a single tick says nothing of the size
         low, high = low / 2, high * 2
     wide = high > 1e3 * low or low < 1e-3 or high > 1e4
+    decades = powers(low, high)
+    if high > 1e3 * low:  # no lines between the powers of ten, and of many powers every second or third
+        more["values"] = decades[:: -(-len(decades) // 7)]
     axis = alt.Axis(format=".0e" if wide else "~g", tickCount=6, **more)
     return alt.Scale(type="log", domain=[low, high], nice=wide), axis

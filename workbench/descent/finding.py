@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import median
 
 import pandas as pd
 
 from workbench.words import listed
 
+PHRASES = (  # outcome, of one variant, of several
+    ("oscillating", "oscillates", "oscillate"),
+    ("stuck", "is stuck", "are stuck"),
+    ("slow", "is still on the way", "are still on the way"),
+    ("failed", "failed", "failed"),
+    ("stopped", "stopped before the end", "stopped before the end"),
+)
 Limits = Mapping[str, float | None]
 
 
@@ -25,41 +33,38 @@ def finding(summary: pd.DataFrame, path: pd.DataFrame, tolerance: float, limits:
     """
     if summary.empty:
         return "No run has finished yet."
-    finished = summary[~summary["outcome"].isin(["failed", "stopped"])]
-    names = [str(name) for name in summary["variant"].drop_duplicates()]
-    seeds = summary["seed"].nunique()
-    every = " in every seed" if seeds > 1 else ""
-    reached: dict[str, float] = {}
-    for name in names:
-        rows = finished[finished["variant"] == name]
-        if len(rows) == (summary["variant"] == name).sum() and (rows["outcome"] == "converged").all():
-            reached[name] = float(rows["steps"].median())
+    ends: dict[str, list[tuple[str, float]]] = {}  # of a variant: the outcome and the steps of each seed
+    for name, outcome, steps in zip(summary["variant"], summary["outcome"], summary["steps"], strict=True):
+        ends.setdefault(str(name), []).append((outcome, float(steps)))
+    every = " in every seed" if summary["seed"].nunique() > 1 else ""
+    reached = {
+        name: median(steps for _, steps in own)
+        for name, own in ends.items()
+        if all(outcome == "converged" for outcome, _ in own)
+    }
     verb = "reaches" if len(reached) == 1 else "reach"
-    text = f"{len(reached)} of {len(names)} {verb} f - f_min ≤ {tolerance:g}{every}"
+    text = f"{len(reached)} of {len(ends)} {verb} f - f_min ≤ {tolerance:g}{every}"
     if reached:
-        steps = min(reached.values())
-        first = [name for name, count in reached.items() if count == steps]
-        after = "1 step" if steps == 1 else f"{steps:g} steps"
-        if len(names) == 1:
+        fewest = min(reached.values())
+        first = [name for name, count in reached.items() if count == fewest]
+        after = "1 step" if fewest == 1 else f"{fewest:g} steps"
+        if len(ends) == 1:
             text += f", after {after}"
         else:
-            text += f"; {listed(first)} first, after {after}" + (" (median)" if seeds > 1 else "")
+            text += f"; {listed(first)} first, after {after}" + (" (median)" if every else "")
     sentences = [text + "."]
-    for name in [str(name) for name in finished.loc[finished["outcome"] == "diverged", "variant"].drop_duplicates()]:
-        rows = finished[(finished["variant"] == name) & (finished["outcome"] == "diverged")]
-        sentence = f"{name} diverged from step {int(rows['steps'].min())} on"
+
+    def ended(word: str) -> list[str]:
+        return [name for name, own in ends.items() if any(outcome == word for outcome, _ in own)]
+
+    for name in ended("diverged"):
+        sentence = f"{name} diverged from step {min(s for outcome, s in ends[name] if outcome == 'diverged'):g} on"
         limit, rate = (limits or {}).get(name), rate_of(path, name)
         if limit is not None and rate is not None:
             side = "above" if rate > limit else "below"
             sentence += f": its learning rate {rate:g} is {side} the limit {limit:g}"
         sentences.append(sentence + ".")
-    for word, phrase in (("oscillating", "oscillates"), ("stuck", "is stuck"), ("slow", "is still on the way")):
-        group = [str(name) for name in finished.loc[finished["outcome"] == word, "variant"].drop_duplicates()]
-        if group:
-            plural = {"oscillates": "oscillate", "is stuck": "are stuck", "is still on the way": "are still on the way"}
-            sentences.append(f"{listed(group)} {phrase if len(group) == 1 else plural[phrase]}.")
-    for word, phrase in (("failed", "failed"), ("stopped", "stopped before the end")):
-        group = [str(name) for name in summary.loc[summary["outcome"] == word, "variant"].drop_duplicates()]
-        if group:
-            sentences.append(f"{listed(group)} {phrase}.")
+    for word, one, many in PHRASES:
+        if group := ended(word):
+            sentences.append(f"{listed(group)} {one if len(group) == 1 else many}.")
     return " ".join(sentences)
