@@ -277,6 +277,7 @@ def show(
             column_config=columns,
             hide_index=True,
             height="content",
+            placeholder="\N{EN DASH}",
             alt="One row a variant: how it ended and what it cost.",
         )
     if result.experiment.lesson:

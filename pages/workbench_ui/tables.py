@@ -169,5 +169,5 @@ def training_table(result: Result) -> Table:
         "time": number("time a run (s)", format="%.1f"),
         "remark": st.column_config.TextColumn(width="large"),
     }
-    made = pd.DataFrame(rows).dropna(axis="columns", how="all")
+    made = pd.DataFrame(rows).replace("", None).dropna(axis="columns", how="all")
     return made, {name: column for name, column in columns.items() if name in made}
