@@ -138,7 +138,7 @@ def test_sam_is_other_peoples_sam(name, given, adaptive):
 
 
 def test_sam_refuses_an_optimizer_that_evaluates_as_it_likes():
-    with pytest.raises(TypeError, match="LBFGS asks for more"):
+    with pytest.raises(ValueError, match="LBFGS asks for more"):
         wrapped("sam", made("optimizer", "lbfgs", start()))
 
 
@@ -206,7 +206,7 @@ WRAPS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("name", AROUND)
 def test_a_wrapped_optimizer_goes_on_from_its_state_bit_for_bit(name, wrap):
     if (name == "lbfgs" and wrap != "lookahead") or (known.get("optimizer", name).modes and wrap == "lamb"):
-        with pytest.raises(TypeError, match="use another"):
+        with pytest.raises(ValueError, match="use another"):
             WRAPS[wrap](made("optimizer", name, start()))
         return
 
@@ -342,5 +342,5 @@ def test_a_network_is_trained_with_the_gradient_from_there():
 def test_sam_around_lbfgs_names_itself():
     base = {"optimizer": "lbfgs", "remedies": ["sam"]}
     [run] = resolve(parse({"kind": "descent", "base": base}), known)
-    with pytest.raises(WorkbenchError, match=r"remedy 'sam' of plugin 'remedies' failed: TypeError: .* LBFGS asks"):
+    with pytest.raises(WorkbenchError, match=r"remedy 'sam': .* LBFGS asks"):
         descend(run, known, MemoryRecorder())

@@ -114,7 +114,7 @@ def test_it_goes_with_other_wrappers_and_has_the_modes(around):
 
 
 def test_it_refuses_what_keeps_two_sets_of_weights_already():
-    with pytest.raises(TypeError, match="keeps two sets of weights of its own; use another"):
+    with pytest.raises(ValueError, match="keeps two sets of weights of its own; use another"):
         remedy("ema").wrap_optimizer(made("optimizer", "schedule_free_adamw", [nn.Parameter(torch.ones(2))]))
 
 

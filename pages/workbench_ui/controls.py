@@ -73,8 +73,9 @@ def begin(job: Job) -> int:
 def run(page: str, experiment: Experiment, jobs: Sequence[Job], again: bool = False) -> None:
     """Queue what is on the page, unless it is known that a run cannot be: then nothing starts."""
     try:
-        open_bench().check(jobs)
-        open_bench().submit(jobs, session(), again=again)
+        bench = open_bench()
+        bench.check(job for job in jobs if again or not bench.status(job).ended)
+        bench.submit(jobs, session(), again=again)
     except WorkbenchError as error:
         st.session_state[f"{page}.notice"] = str(error)
         st.session_state.setdefault(f"{page}.shown", dump(experiment))

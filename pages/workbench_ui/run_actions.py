@@ -73,19 +73,12 @@ def pause(run_id: str) -> None:
 
 def resume(run_id: str) -> None:
     """Queue a run where it was."""
-    queue(run_id)
+    open_bench().submit([again.job_of(run_id)], session())
 
 
 def repeat(run_id: str) -> None:
     """Queue a finished run once more."""
-    queue(run_id, once_more=True)
-
-
-def queue(run_id: str, once_more: bool = False) -> None:
-    """Queue a run, unless it is known that it cannot be."""
-    job = again.job_of(run_id)
-    open_bench().check([job])
-    open_bench().submit([job], session(), again=once_more)
+    open_bench().submit([again.job_of(run_id)], session(), again=True)
 
 
 def compare(ids: list[str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from workbench import Param, Remedy, needs_closure
+from workbench import Param, Refused, Remedy, needs_closure
 
 from .wrapper import Wrapper
 
@@ -34,7 +34,7 @@ class SAM(Remedy):
     adaptive: bool
 
     def wrap_optimizer(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
-        """Refuse, with ``TypeError``, an optimizer that evaluates the loss as often as it likes."""
+        """Refuse, with ``Refused``, an optimizer that evaluates the loss as often as it likes."""
         return AtTheWorstPlace(optimizer, self.rho, self.adaptive)
 
 
@@ -44,7 +44,7 @@ class AtTheWorstPlace(Wrapper):
     def __init__(self, inner: torch.optim.Optimizer, rho: float, adaptive: bool) -> None:
         super().__init__(inner)
         if needs_closure(inner):
-            raise TypeError(
+            raise Refused(
                 f"it gives the optimizer one gradient a step, and {type(inner).__name__} asks for more; use another"
             )
         self.rho, self.adaptive = rho, adaptive

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from workbench import needs_closure
+from workbench import Refused, needs_closure
 
 
 class Wrapper(torch.optim.Optimizer):
@@ -75,14 +75,14 @@ class Wrapper(torch.optim.Optimizer):
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def need_rates(self) -> None:
-        """Raise ``TypeError`` for an optimizer without a learning rate."""
+        """Raise ``Refused`` for an optimizer without a learning rate."""
         if any("lr" not in group for group in self.param_groups):
-            raise TypeError(f"it goes by the learning rate, and {type(self.core).__name__} has none; use another")
+            raise Refused(f"it goes by the learning rate, and {type(self.core).__name__} has none; use another")
 
     def need_one_place(self) -> None:
-        """Raise ``TypeError`` for an optimizer that keeps two sets of weights (``train()`` and ``eval()``)."""
+        """Raise ``Refused`` for an optimizer that keeps two sets of weights (``train()`` and ``eval()``)."""
         if hasattr(self.inner, "train") and hasattr(self.inner, "eval"):
-            raise TypeError(f"{type(self.core).__name__} keeps two sets of weights of its own; use another")
+            raise Refused(f"{type(self.core).__name__} keeps two sets of weights of its own; use another")
 
     def moving(self) -> list[torch.Tensor]:
         """The parameters that have a gradient."""
@@ -94,14 +94,12 @@ def innermost(
 ) -> torch.optim.Optimizer:
     """Put a wrapper directly around the optimizer itself, inside all others: so their order in the list is no matter.
 
-    Raises ``TypeError`` for an optimizer that evaluates the loss as often as it likes: what changes single steps or
+    Raises ``Refused`` for an optimizer that evaluates the loss as often as it likes: what changes single steps or
     gradients would mislead it.
     """
     if isinstance(optimizer, Wrapper):
         optimizer.inner = innermost(optimizer.inner, wrap)
         return optimizer
     if needs_closure(optimizer):
-        raise TypeError(
-            f"it works step by step, and {type(optimizer).__name__} asks for several gradients; use another"
-        )
+        raise Refused(f"it works step by step, and {type(optimizer).__name__} asks for several gradients; use another")
     return wrap(optimizer)

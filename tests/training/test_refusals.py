@@ -81,6 +81,18 @@ def test_a_sound_run_costs_no_network(bench, monkeypatch):
     assert set(made) == {"meta"}
 
 
+@pytest.mark.parametrize(
+    ("model", "remedies", "said"),
+    [
+        ("residual_cnn", ["residual"], "remedy 'residual': the model has shortcuts of its own"),
+        ("lstm", ["batch_norm"], "remedy 'batch_norm': cannot tell how many outputs"),
+        ({"use": "mlp", "depth": 0}, ["dropout"], "remedy 'dropout': without a hidden layer"),
+    ],
+)
+def test_what_a_component_refuses_while_the_network_is_built(bench, model, remedies, said):
+    assert refusal(bench, SMALL | {"model": model}, {"remedies": remedies}).startswith(said)
+
+
 def test_a_network_that_cannot_be_built_is_left_to_the_run(bench, monkeypatch):
     def build(shape, classes, activation):
         raise RuntimeError("not on this device")

@@ -60,7 +60,7 @@ def test_batch_norm_stands_between_layer_and_activation_but_not_behind_the_last(
 def test_batch_norm_knows_convolutions_and_refuses_what_it_does_not_know():
     blocks = made("batch_norm").edit_blocks([Block(nn.Conv2d(1, 6, 3), nn.ReLU())])
     assert blocks[0].norm[0].num_features == 6
-    with pytest.raises(TypeError, match="use Linear or Conv"):
+    with pytest.raises(ValueError, match="use Linear or Conv"):
         made("batch_norm").edit_blocks([Block(nn.Bilinear(2, 2, 2), nn.ReLU())])
 
 

@@ -88,7 +88,7 @@ def test_these_look_at_one_sample_alone_in_training_and_in_tests(name):
 
 @pytest.mark.parametrize("name", NORMS)
 def test_a_norm_refuses_what_it_does_not_know_and_what_is_normalised_already(name):
-    with pytest.raises(TypeError, match="use Linear or Conv"):
+    with pytest.raises(ValueError, match="use Linear or Conv"):
         remedy(name).edit_blocks([Block(nn.Bilinear(2, 2, 2), nn.ReLU())])
     own = [Block(nn.Linear(8, 8), nn.ReLU(), norm=[nn.BatchNorm1d(8)])]
     with pytest.raises(ValueError, match="the model has a BatchNorm1d there already"):

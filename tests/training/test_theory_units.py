@@ -12,7 +12,7 @@ from torch import nn
 
 from workbench import Block
 from workbench.training.network import Network
-from workbench.training.probes import dense, units_backward
+from workbench.training.probes import dense, probe, units_backward
 from workbench.training.probes.theory import predict
 
 SEEDS = 40  # networks that are measured; a narrow one is off by a third by chance
@@ -315,3 +315,81 @@ def test_an_activation_without_slopes_lets_nothing_back():
     blocks = convolutions(Sign)
     fill(blocks, 0)
     assert expected(blocks, pictures())["theory_signal_norm"][1] == 0
+
+
+class LastAxis(nn.Module):
+    """Divide by the root mean square of each row of places: its weight is as long as a row."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+
+    def forward(self, x):
+        return self.weight * x / x.square().mean(-1, keepdim=True).sqrt()
+
+
+def everywhere(classes: int) -> Block:
+    """A last layer with places of its own, which are flattened behind it."""
+    return Block(nn.Conv2d(48, classes, 8), after=[nn.Flatten()])
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        lambda: convolutions(residual=lambda width: True, branch=lambda width: [nn.BatchNorm2d(width)]),
+        lambda: convolutions(norm=lambda width: [LastAxis(8)]),
+        lambda: [*convolutions()[:-1], everywhere(10)],
+        lambda: [*convolutions()[:-1], Block(nn.Conv2d(48, 3, 3, padding=1), after=[nn.Flatten()])],
+    ],
+)
+def test_parts_like_no_other_end_a_prediction_and_nothing_else(blocks):
+    torch.manual_seed(0)
+    rows = predict(Network(blocks()), torch.randn(8, 1, 8, 8))
+    assert all(np.isfinite(row["value"]) and row["value"] > 0 for row in rows)
+
+
+@pytest.mark.parametrize("zeros", [0, 1, 3])
+def test_a_zero_among_many_draws_is_a_draw(zeros):
+    torch.manual_seed(0)
+    network = Network(convolutions())
+    with torch.no_grad():
+        network.blocks[2].layer.weight.view(-1)[:zeros] = 0
+    found = {row["statistic"] for row in predict(network, torch.randn(8, 1, 8, 8))}
+    assert found == {"theory_second_moment", "theory_signal_norm"}
+
+
+def test_an_identity_among_linear_layers_is_no_draw():
+    torch.manual_seed(0)
+    network = Network([*linear_shortcuts()[:2], Block(nn.Linear(96, 96), nn.ReLU()), Block(nn.Linear(96, 10))])
+    with torch.no_grad():
+        network.blocks[2].layer.weight.copy_(torch.eye(96))
+    rows = predict(network, torch.randn(8, 64))
+    assert [row["index"] for row in rows] == [1, 2]
+    assert {row["statistic"] for row in rows} == {"theory_second_moment"}
+
+
+class Single(nn.Module):
+    """ReLU in single precision, whatever it is given."""
+
+    def forward(self, x):
+        return torch.relu(x.float())
+
+
+def test_an_activation_in_single_precision():
+    torch.manual_seed(0)
+    assert predict(Network(convolutions(Single)), torch.randn(8, 1, 8, 8))
+    linear = [Block(nn.Linear(64, 96), Single()), Block(nn.Linear(96, 10))]
+    assert predict(Network(linear), torch.randn(8, 64))
+
+
+def test_a_training_needs_no_prediction(caplog, monkeypatch):
+    def fails(*given):
+        raise RuntimeError("no idea")
+
+    monkeypatch.setattr(probe, "predict", fails)
+    network = Network([Block(nn.Linear(4, 3), nn.ReLU()), Block(nn.Linear(3, 2))])
+    seen = probe.Probe(network, 0)
+    network(torch.randn(8, 4)).sum().backward()
+    seen.gradients()
+    assert "no prediction" in caplog.text
+    assert not [row for row in seen.rows if row["statistic"].startswith("theory")]

@@ -73,7 +73,7 @@ class Bench(Dispatcher):
             if job.run.kind in worker.REFUSALS:
                 first.setdefault(job.run.variant, job.run)
         runs = list(first.values())
-        look = worker.refusal if here else self._light.refusal
+        look = worker.refusal_here if here else self._light.refusal
         if runs and (why := look(runs, environment())):
             raise WorkbenchError(why)
 

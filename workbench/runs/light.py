@@ -21,7 +21,7 @@ log = logging.getLogger("workbench.runs")
 KEPT = 300  # results that are remembered
 KEPT_ROWS = 3_000_000  # rows of all their tables
 PATIENCE = 30.0  # seconds after which a run is given up
-GLANCE = 10.0  # seconds that a click waits for a look at what it starts
+GLANCE = 3.0  # seconds that a click waits for a look at what it starts
 
 
 class LightLane:
@@ -66,7 +66,7 @@ class LightLane:
         try:
             return str(future.result(timeout=GLANCE))
         except TimeoutError:
-            self._give_up(future)
+            future.cancel()  # the worker stays: mostly it is at work for somebody else
         except Exception as error:
             log.warning("light work failed: %s", error)
         return ""
@@ -85,18 +85,14 @@ class LightLane:
         try:
             return future.result(timeout=PATIENCE), False
         except TimeoutError:
-            self._give_up(future)
+            future.cancel()
+            client = self._client()
+            client.restart_workers(list(client.scheduler_info()["workers"]), timeout=30, raise_for_error=False)
             message = f"it took longer than {PATIENCE:.0f} s; take fewer steps, or look for a plugin that hangs"
         except Exception as error:
             log.warning("light work failed: %s", error)
             message = cluster.died(self._memory_limit, "died")
         return {"summary": frame("summary", [{"outcome": "failed", "message": message}])}, True
-
-    def _give_up(self, future: Future[Any]) -> None:
-        """End work that takes too long, with its worker."""
-        future.cancel()
-        client = self._client()
-        client.restart_workers(list(client.scheduler_info()["workers"]), timeout=30, raise_for_error=False)
 
 
 def size(tables: Mapping[str, pd.DataFrame]) -> int:

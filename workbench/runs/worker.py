@@ -124,6 +124,16 @@ def measure(plain: Mapping[str, Any], environment: Mapping[str, str]) -> dict[st
     return {table: recorder.table(table) for table in TABLES}
 
 
+def refusal_here(runs: Sequence[Run], environment: Mapping[str, str]) -> str:
+    """``refusal`` in a process that trains nothing itself: the data are not kept."""
+    from workbench.training.data import forget
+
+    try:
+        return refusal(runs, environment)
+    finally:
+        forget()
+
+
 def look(plain: Sequence[Mapping[str, Any]], environment: Mapping[str, str]) -> str:
     """``refusal`` of runs that come as plain data."""
     return refusal([Run.from_dict(each) for each in plain], environment)

@@ -63,6 +63,12 @@ def load(reference: dict[str, Any], registry: Registry) -> Data:
     return keep_classes(data, reference["classes"], name) if chosen and reference.get("classes") else data
 
 
+def forget() -> None:
+    """Keep no data set in memory."""
+    with _lock:
+        _kept.clear()
+
+
 def downloading() -> FileLock:
     """A lock between processes: two workers that miss the same data set must not write the same file."""
     house.home().mkdir(parents=True, exist_ok=True)

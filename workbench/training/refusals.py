@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from workbench.components import Data
-from workbench.errors import WorkbenchError
+from workbench.errors import Refused, WorkbenchError
 from workbench.experiment import Run
 from workbench.registry import Registry
 from workbench.training import data, device, memory
@@ -50,7 +50,11 @@ def check(run: Run, registry: Registry) -> None:
     stood_on = ground(run, registry, normalize=False)
     try:
         network = memory.blueprint(run, stood_on.data, registry)
-    except (Exception, SystemExit):  # a plugin cannot build without memory, or not at all: the run will say so
+    except WorkbenchError as error:
+        if isinstance(error.__cause__, Refused):
+            raise
+        return  # a plugin cannot build without memory, or not at all: the run will say so
+    except (Exception, SystemExit):
         return
     check_last_batch(run, network, len(stood_on.data.train_y))
 

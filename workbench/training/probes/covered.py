@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 
@@ -24,7 +24,15 @@ def linear(layer: nn.Module) -> nn.Linear:
     found = plain(layer)
     if not isinstance(found, nn.Linear) or (found is layer and type(layer) is not nn.Linear):
         raise NotCoveredError
+    if structured(found.weight):
+        raise NotCoveredError
     return found
+
+
+def structured(weight: Tensor) -> bool:
+    """Whether weights are no draws but an identity or the like: many exact zeros among others."""
+    zeros = float((weight == 0).float().mean())
+    return 0.01 < zeros < 1
 
 
 def exact(module: nn.Module) -> nn.Module:
@@ -43,10 +51,13 @@ def kept(modules: Iterable[nn.Module]) -> float:
     return share
 
 
-def factor_of(branch: nn.Module, width: int) -> float:
-    """The one number that a branch multiplies by, in training and in testing; ``NotCoveredError`` if it does more."""
+def factor_of(branch: nn.Module, width: int, axes: int = 0) -> float:
+    """The one number that a branch multiplies by, in training and in testing; ``NotCoveredError`` if it does more.
+
+    It is given ``width`` units at places along so many ``axes``.
+    """
     mine = copy.deepcopy(branch).cpu()
-    given = torch.randn(4, width, generator=torch.Generator().manual_seed(0))
+    given = torch.randn(4, width, *[3] * axes, generator=torch.Generator().manual_seed(0))
     made = [(mine.train(mode)(given.clone()) / given) for mode in (True, False)]
     found = float(made[0].flatten()[0])
     if not all(torch.allclose(each, torch.full_like(each, found), rtol=1e-5) for each in made):

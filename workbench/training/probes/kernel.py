@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from workbench.training.probes.covered import NotCoveredError, plain
+from workbench.training.probes.covered import NotCoveredError, plain, structured
 from workbench.training.probes.mean_field import moments
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -45,8 +45,8 @@ class Kernel:
             raise NotCoveredError
         weight = layer.weight
         mean, variance = moments(weight)
-        if abs(mean) > CHANCE * math.sqrt(variance / weight.numel()) or (variance and bool((weight == 0).any())):
-            raise NotCoveredError  # a 0 among others is no draw: an identity
+        if abs(mean) > CHANCE * math.sqrt(variance / weight.numel()) or structured(weight):
+            raise NotCoveredError
         shift, spread = (0.0, 0.0) if layer.bias is None else moments(layer.bias)
         return cls(shape, weight.shape[1], weight.shape[0], variance, shift**2 + spread, box, pooled)
 

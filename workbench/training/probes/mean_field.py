@@ -146,7 +146,7 @@ def activate(activation: nn.Module | None, z: Gaussian) -> Activated:
     points, weights = grid(*FINE)
     with torch.enable_grad():
         at = (z.mean[:, None] + z.variance.sqrt()[:, None] * points).requires_grad_()
-        h = f(at.clone())
+        h = f(at.clone()).to(at.dtype)
         slopes = torch.autograd.grad(h.sum(), at)[0] if h.requires_grad else torch.zeros_like(h)
     at, h = at.detach(), h.detach()
     mean, square = h @ weights, h**2 @ weights
@@ -162,7 +162,9 @@ def shared(f: nn.Module, z: Gaussian, mean: Tensor) -> Tensor:
     own = (z.variance - z.factor**2).clamp(min=0).sqrt()
     with torch.no_grad():
         at = (z.mean[:, None] + z.factor[:, None] * points)[:, :, None] + own[:, None, None] * points
-        given = f(at) @ weights  # (groups, points of the shared part): the mean of h where that part is known
+        given = (
+            f(at).to(at.dtype) @ weights
+        )  # (groups, points of the shared part): the mean of h where that part is known
     common: Tensor = (given * (z.shares @ given)) @ weights
     return common
 

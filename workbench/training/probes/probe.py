@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Collection
@@ -20,6 +21,8 @@ from workbench.training.probes.slopes import slope, through
 from workbench.training.probes.statistics import Activations
 from workbench.training.probes.theory import predict
 from workbench.training.probes.undisturbed import undisturbed
+
+log = logging.getLogger("workbench.training")
 
 Objective = Callable[..., Tensor]
 
@@ -179,7 +182,12 @@ class Probe:
         """What theory expects of the untrained network; its signal agrees with the measured one in the last layer."""
         signals = {row["index"]: row["value"] for row in self.rows if row["statistic"] == "signal_grad_norm"}
         scale = signals.get(self.network.weight_layers[-1].index)
-        for row in predict(self.network, inputs, self._loss, self.loaded):
+        try:
+            rows = predict(self.network, inputs, self._loss, self.loaded)
+        except Exception:  # of a part that is like no other: a training needs no prediction
+            log.exception("there is no prediction for this network")
+            return
+        for row in rows:
             if row["statistic"] == "theory_signal_norm":
                 if scale is None or row["index"] not in signals:
                     continue

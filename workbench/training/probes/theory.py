@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import Any
 
@@ -41,7 +42,7 @@ def predict(
                 row(network.weight_layers[n], statistic, value)
                 for statistic, values in found
                 for n, value in enumerate(values)
-                if value is not None
+                if value is not None and math.isfinite(value)
             ]
     finally:
         set_random_state(state)

@@ -65,9 +65,9 @@ def forward(stages: Sequence[Stage], inputs: Tensor) -> Iterator[Passed]:
 
 def chosen(inputs: Tensor, count: int) -> Tensor:
     """Some samples of the batch, evenly from the smallest to the largest."""
-    x = inputs.detach().cpu().double()
-    count = min(count, len(x))
-    return x[x.flatten(1).square().sum(dim=1).argsort()[((torch.arange(count) + 0.5) * len(x) / count).long()]]
+    x, count = inputs.detach(), min(count, len(inputs))
+    order = torch.linalg.vector_norm(x.flatten(1), dim=1).argsort()
+    return x[order[((torch.arange(count, device=x.device) + 0.5) * len(x) / count).long()]].cpu().double()
 
 
 def outputs(layer: nn.Module) -> int:
@@ -90,7 +90,7 @@ def step(
     for module in stage.norm:
         drawn = normalise(module, drawn)
     z = drawn.units(x.shape[1], kernel.outputs, random)
-    branch = factor_of(stage.branch, kernel.outputs) if stage.skip or stage.residual else 1.0
+    branch = factor_of(stage.branch, kernel.outputs, z.ndim - 3) if stage.skip or stage.residual else 1.0
     if skipped is not None:
         z = branch * z + selected(stage.shortcut, skipped, z.shape)
     h, slope = activate(stage.activation, z)
@@ -128,6 +128,6 @@ def activate(activation: nn.Module | None, z: Tensor) -> tuple[Tensor, Tensor | 
     f = exact(activation)
     with torch.enable_grad():
         at = z.flatten(0, 1).requires_grad_()
-        h = f(at.clone())
+        h = f(at.clone()).to(at.dtype)
         slope = torch.autograd.grad(h.sum(), at)[0] if h.requires_grad else torch.zeros_like(h)
     return h.detach().view_as(z), slope.view_as(z).float()

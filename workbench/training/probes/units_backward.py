@@ -31,8 +31,8 @@ def backward(passed: Sequence[Passed]) -> list[float]:
     again; weights spread it evenly over all units. (Yang, Schoenholz 2017, arXiv:1712.08969.)
     """
     samples, networks = passed[-1].kernel.shape[:2]
-    outputs = passed[-1].kernel.outputs
-    square = torch.full((samples, networks, outputs), 1 / outputs, dtype=torch.float64)
+    outputs, places = passed[-1].kernel.outputs, cast(Tensor, passed[-1].gain).shape[1:]
+    square = torch.full((samples, networks, outputs, *places), 1 / outputs / places.numel(), dtype=torch.float64)
     norms: list[float] = []
     brought: dict[int, Tensor] = {}  # by stage, what shortcuts bring back to its inputs
     for number in range(len(passed) - 1, -1, -1):
