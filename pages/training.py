@@ -2,8 +2,6 @@
 
 from functools import partial
 
-import numpy as np
-import pandas as pd
 import streamlit as st
 
 from workbench import registry
@@ -14,7 +12,7 @@ from workbench.charts.curves import judged
 from workbench.charts.elapsed import elapsed, measuring_share
 from workbench.charts.inside import inside as by_layer
 from workbench.charts.profile import profile_at_start
-from workbench.charts.ratio import gradient_ratio, ratio_said, ratios
+from workbench.charts.ratio import gradient_ratio, marks_said, ratio_said
 from workbench.charts.signal import signal
 from workbench.training.edge import edges
 from workbench.training.findings.finding import finding
@@ -113,19 +111,11 @@ def ratio(result: Result) -> list[Picture]:
         format_func=lambda name: {"weight_grad_norm": "the weights", "signal_grad_norm": "the signal"}[name],
     )  # fmt: skip
     note = "1: as large in the first layer as in the last. Far below 1: vanishing. Far above: exploding. "
-    note += edge_said(ratios(layers, statistic)["ratio"])
+    note += marks_said(layers, statistic)
     if numbers := ratio_said(layers, statistic, result.order):
         note += f"First → last measured step: {numbers}."
     draw = partial(gradient_ratio, layers, statistic, names=result.order)
     return [Picture("gradient, first over last layer", [draw(room=viewport.width())], note, draw)]
-
-
-def edge_said(values: pd.Series) -> str:
-    """What the marks at the edges of the ratio's axis mean, if there are any."""
-    broken = not np.isfinite(values.to_numpy("float64")).all()
-    return ("Triangles at the edge: exactly 0. " if (values == 0).any() else "") + (
-        "Crosses: no ratio, because one of the two is not finite or both are 0. " if broken else ""
-    )
 
 
 def inside(result: Result) -> list[Picture]:

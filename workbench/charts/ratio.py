@@ -58,3 +58,11 @@ def ratio_said(layers: pd.DataFrame, statistic: str = "weight_grad_norm", names:
         text = f"{name} {number(first['value'], 2)}"
         said.append(text + (f" → {number(last['value'], 2)}" if last["step"] > first["step"] else ""))
     return "; ".join(said)
+
+
+def marks_said(layers: pd.DataFrame, statistic: str) -> str:
+    """What the marks at the edges of the axis mean, if there are any."""
+    values = ratios(layers, statistic)["ratio"].to_numpy("float64")
+    return ("Triangles at the edge: exactly 0. " if (values == 0).any() else "") + (
+        "" if np.isfinite(values).all() else "Crosses: no ratio, because one of the two is not finite or both are 0. "
+    )
