@@ -48,9 +48,9 @@ def last_step(test: AppTest) -> int:
 def test_a_kept_picture_is_the_one_that_is_drawn_anew(visit: Visit, tab: str, monkeypatch: pytest.MonkeyPatch) -> None:
     test = visit("surfaces", surfaces__plain=SHORT, surfaces__tabs=tab)
     first = drawn(test)
-    monkeypatch.setattr(Stack, "__init__", lambda self, *a, **k: None)  # from here on nothing can be drawn
-    assert drawn(test.run()) == first
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(Stack, "__init__", lambda self, *a, **k: None)  # nothing can be drawn
+        assert drawn(test.run()) == first
     kept.place_of.clear()
     anew = drawn(visit("surfaces", surfaces__plain=SHORT, surfaces__tabs=tab))
     assert anew[1] == first[1]
