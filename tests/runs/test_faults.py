@@ -1,6 +1,6 @@
 """Whatever dies: finished records stay, states are told truthfully, and the rest goes on bit for bit.
 
-``WORKBENCH_FAULTS=100 pytest tests/runs/test_faults.py`` kills a hundred times instead of a dozen. A failure
+``WORKBENCH_FAULTS=100 pytest -m slow tests/runs/test_faults.py`` kills a hundred times instead of a dozen. A failure
 prints its seed; ``WORKBENCH_FAULTS_SEED=<seed>`` takes the same random points again.
 """
 
@@ -51,6 +51,7 @@ from workbench.runs.recorder import FolderRecorder, SupersededError
 Truth = dict[str, Any]
 
 pytestmark = [
+    pytest.mark.slow,  # minutes of waiting for processes, in a process of their own
     pytest.mark.timeout(300 + 30 * KILLS),
     pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals"),
 ]
