@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from workbench.training.probes.covered import exact
 from workbench.training.probes.gradient import Gradient
 from workbench.training.probes.norms import double
+from workbench.training.probes.slopes import evaluated
 
 GROUPS = (8, 2)  # of samples: by the mean of their inputs, and each of those by size
 SEEN = 256  # samples of a batch that are looked at
@@ -144,11 +145,8 @@ def activate(activation: nn.Module | None, z: Gaussian) -> Activated:
         return Activated(Signal(z.variance + z.mean**2, z.mean, common, z.shares), one, one, z.mean)
     f = exact(activation)
     points, weights = grid(*FINE)
-    with torch.enable_grad():
-        at = (z.mean[:, None] + z.variance.sqrt()[:, None] * points).requires_grad_()
-        h = f(at.clone()).to(at.dtype)
-        slopes = torch.autograd.grad(h.sum(), at)[0] if h.requires_grad else torch.zeros_like(h)
-    at, h = at.detach(), h.detach()
+    at = z.mean[:, None] + z.variance.sqrt()[:, None] * points
+    h, slopes = evaluated(f, at)
     mean, square = h @ weights, h**2 @ weights
     signal = Signal(square, mean, shared(f, z, mean), z.shares)
     return Activated(signal, slopes @ weights, slopes**2 @ weights, (slopes * at) @ weights)
@@ -162,9 +160,8 @@ def shared(f: nn.Module, z: Gaussian, mean: Tensor) -> Tensor:
     own = (z.variance - z.factor**2).clamp(min=0).sqrt()
     with torch.no_grad():
         at = (z.mean[:, None] + z.factor[:, None] * points)[:, :, None] + own[:, None, None] * points
-        given = (
-            f(at).to(at.dtype) @ weights
-        )  # (groups, points of the shared part): the mean of h where that part is known
+        h = f(at).to(at.dtype)
+        given = h @ weights  # (groups, points of the shared part): the mean of h where that part is known
     common: Tensor = (given * (z.shares @ given)) @ weights
     return common
 

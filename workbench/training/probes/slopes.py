@@ -24,6 +24,14 @@ def slope(activation: nn.Module | None, z: Tensor) -> Tensor:
         set_random_state(state)
 
 
+def evaluated(f: nn.Module, at: Tensor) -> tuple[Tensor, Tensor]:
+    """f and f' at these points, entry by entry, in the points' precision; f may be changed by it."""
+    with torch.enable_grad():
+        at = at.detach().requires_grad_()
+        h = f(at.clone()).to(at.dtype)
+        return h.detach(), through(h, torch.autograd.graph.get_gradient_edge(at))
+
+
 def through(h: Tensor, edge: Any) -> Tensor:
     """f'(z) of what an activation has just made of z, whose place in the graph is ``edge``; the graph stays.
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from workbench.training.network import Stage
 from workbench.training.probes.covered import NotCoveredError, exact, factor_of, kept
 from workbench.training.probes.kernel import Kernel, averages
+from workbench.training.probes.slopes import evaluated
 from workbench.training.probes.units_norms import Drawn, normalise
 
 SAMPLES = 8  # of the batch, from the smallest to the largest
@@ -125,9 +126,5 @@ def activate(activation: nn.Module | None, z: Tensor) -> tuple[Tensor, Tensor | 
     """f(z) and f'(z); the activation is asked as it is."""
     if activation is None:
         return z, None
-    f = exact(activation)
-    with torch.enable_grad():
-        at = z.flatten(0, 1).requires_grad_()
-        h = f(at.clone()).to(at.dtype)
-        slope = torch.autograd.grad(h.sum(), at)[0] if h.requires_grad else torch.zeros_like(h)
-    return h.detach().view_as(z), slope.view_as(z).float()
+    h, slope = evaluated(exact(activation), z.flatten(0, 1))
+    return h.view_as(z), slope.view_as(z).float()
